@@ -1,0 +1,195 @@
+//! Floor 7: the storage contract and its implementations.
+
+pub mod memory;
+
+pub use crate::vocabulary::append::{Append, AppendPart};
+pub use crate::vocabulary::stats::Stats;
+
+use crate::vocabulary::error::{AppendError, ReadError};
+use crate::vocabulary::event::{EventRef, StoredEvent};
+use crate::vocabulary::identifier::Identifier;
+use crate::vocabulary::number::Revision;
+use crate::vocabulary::options::Durability;
+use crate::vocabulary::query::ScanQuery;
+use crate::vocabulary::transaction::{Receipt, StoredTransaction};
+use bytes::Bytes;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What an adapter can do beyond the common contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// The adapter's name, for messages.
+    pub name: &'static str,
+    /// Whether events survive the process.
+    pub persistent: bool,
+    /// Whether transactions have ids, so that retries are harmless.
+    pub transaction_ids: bool,
+    /// Whether attributes and metadata are kept.
+    pub attributes: bool,
+    /// Whether payloads may be text or bytes, not JSON alone.
+    pub any_payload: bool,
+    /// Whether system records are kept.
+    pub system_records: bool,
+    /// Whether sequence numbers are without gaps.
+    pub gapless: bool,
+    /// Whether times are kept to the nanosecond.
+    pub nanoseconds: bool,
+}
+
+/// Events in order, a batch at a time. Dropping it ends the scan.
+///
+/// A cursor sees the log as it was when it was made. It blocks no writer, and no writer blocks it.
+pub trait EventCursor: Send {
+    /// Appends the next events to `batch`, some hundreds at most; none means the end, now and from then on.
+    ///
+    /// # Errors
+    /// [`ReadError`]; the events before the error are in `batch`. After an error the cursor is at its end.
+    fn next_batch(&mut self, batch: &mut Vec<StoredEvent>) -> Result<(), ReadError>;
+
+    /// Lends the remaining events one by one, until the visitor breaks.
+    ///
+    /// # Errors
+    /// [`ReadError`], after the events before the error were lent.
+    fn visit(&mut self, visitor: &mut dyn FnMut(&EventRef<'_>) -> ControlFlow<()>) -> Result<(), ReadError> {
+        let mut batch = Vec::new();
+        loop {
+            batch.clear();
+            let outcome = self.next_batch(&mut batch);
+            for event in &batch {
+                if visitor(&event.as_ref()).is_break() {
+                    return Ok(());
+                }
+            }
+            outcome?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Transactions in order, one at a time.
+pub trait TransactionCursor: Send {
+    /// The next transaction, or none at the end.
+    ///
+    /// # Errors
+    /// [`ReadError`]. After an error the cursor is at its end.
+    fn next_transaction(&mut self) -> Result<Option<StoredTransaction>, ReadError>;
+}
+
+/// Where a store keeps its events. Every adapter passes the same conformance suite (`testing::conformance`).
+///
+/// Object-safe; shared by threads. The contract:
+/// - an append checks its conditions and writes all its events as one step; two appenders can never both win;
+/// - an append without events writes nothing, still checks its conditions, and consumes no number;
+/// - sequence numbers and positions are 0-based and without gaps, whatever was refused in between;
+/// - a scan sees whole transactions only, the same in log, category and stream;
+/// - a transaction id is looked up before conditions: same content returns the first receipt, other content is refused;
+/// - reads of unknown names are empty, and leave nothing behind.
+pub trait StorageAdapter: Send + Sync + fmt::Debug {
+    /// What the adapter can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Appends a transaction, all or none.
+    ///
+    /// # Errors
+    /// [`AppendError`]; [`AppendError::retry`] says whether a retry is safe.
+    fn append(&self, append: &Append<'_>) -> Result<Receipt, AppendError>;
+
+    /// Appends stored transactions with their own ids, numbers and times, only onto a log that ends exactly before them: for
+    /// copy, restore and salvage. All or, after an error, a prefix of whole transactions.
+    ///
+    /// # Errors
+    /// [`AppendError::NotContiguous`] where one does not continue the log; else as [`StorageAdapter::append`].
+    fn append_verbatim(&self, transactions: &[StoredTransaction]) -> Result<Revision, AppendError>;
+
+    /// How many events the log holds now, for readers.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn revision(&self) -> Result<Revision, ReadError>;
+
+    /// Events in order.
+    ///
+    /// # Errors
+    /// [`ReadError`]; [`ReadError::PositionsNeedStream`] for positions on a scan of a log or category.
+    fn scan(&self, query: &ScanQuery) -> Result<Box<dyn EventCursor>, ReadError>;
+
+    /// The newest event of a target.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn latest(&self, target: &Identifier) -> Result<Option<StoredEvent>, ReadError>;
+
+    /// The names of all categories with events, in order of their bytes.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn categories(&self) -> Result<Vec<String>, ReadError>;
+
+    /// The names of a category's streams with events, in order of their bytes.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn streams(&self, category: &str) -> Result<Vec<String>, ReadError>;
+
+    /// Transactions in order, from the one that brought the event after `from` on: those with events, and those with system
+    /// records alone among them.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn transactions(&self, from: Revision) -> Result<Box<dyn TransactionCursor>, ReadError>;
+
+    /// The transaction of this id.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn transaction(&self, id: &str) -> Result<Option<StoredTransaction>, ReadError>;
+
+    /// The value of a system record.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn record(&self, namespace: &str, key: &str) -> Result<Option<Bytes>, ReadError>;
+
+    /// All system records of a namespace by key, in order of the keys' bytes.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn records(&self, namespace: &str) -> Result<Vec<(Arc<str>, Bytes)>, ReadError>;
+
+    /// What `Ok` from an append means.
+    fn durability(&self) -> Durability;
+
+    /// Up to which revision the log would survive a power cut.
+    fn durable_revision(&self) -> Revision;
+
+    /// Makes everything appended so far durable.
+    ///
+    /// # Errors
+    /// [`AppendError::Poisoned`] when it fails, and from then on.
+    fn sync(&self) -> Result<Revision, AppendError>;
+
+    /// Waits until the log is durable up to `revision`.
+    ///
+    /// # Errors
+    /// [`ReadError::TimedOut`] after `timeout`, [`ReadError::Poisoned`] when it never will be,
+    /// [`ReadError::NotReached`] when the log does not hold so many events.
+    fn wait_durable(&self, revision: Revision, timeout: Duration) -> Result<(), ReadError>;
+
+    /// Figures about the store.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn stats(&self) -> Result<Stats, ReadError>;
+
+    /// Makes everything durable and ends the store. Later appends are refused; events that were read stay valid.
+    ///
+    /// # Errors
+    /// [`AppendError::Poisoned`] when it cannot be made durable.
+    fn close(&self) -> Result<(), AppendError>;
+}

@@ -1,0 +1,228 @@
+//! The three handles: a log, a category, a stream. Each is a name and a store; none holds anything open.
+
+use super::{EventStore, Scan, ScanIter};
+use crate::adapters::{Append, AppendPart};
+use crate::vocabulary::attributes::{AttributeValue, Attributes};
+use crate::vocabulary::condition::{Condition, IntoCondition};
+use crate::vocabulary::error::{AppendError, ReadError};
+use crate::vocabulary::event::{NewEvent, StoredEvent};
+use crate::vocabulary::identifier::{Category, Log, Stream};
+use crate::vocabulary::query::ScanQuery;
+use crate::vocabulary::transaction::{Receipt, transaction};
+use std::sync::Arc;
+
+/// The whole log, for reading. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct EventLog {
+    store: EventStore,
+    log: Log,
+}
+
+/// A category, for reading and for publishing to several of its streams at once. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct EventCategory {
+    store: EventStore,
+    category: Category,
+    defaults: Arc<Attributes>,
+}
+
+/// A stream, for publishing and reading. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct EventStream {
+    store: EventStore,
+    stream: Stream,
+    defaults: Arc<Attributes>,
+}
+
+/// Reading is the same for all three: `reads!(type, field that identifies)`.
+macro_rules! reads {
+    ($handle:ty, $field:ident, $identifier:ty) => {
+        impl $handle {
+            /// What this handle reads.
+            #[must_use]
+            pub fn identifier(&self) -> &$identifier {
+                &self.$field
+            }
+
+            /// The store.
+            #[must_use]
+            pub fn store(&self) -> &EventStore {
+                &self.store
+            }
+
+            /// A scan, oldest first, of everything: narrow it, then iterate over it or visit it.
+            pub fn scan(&self) -> Scan {
+                self.store.scan(ScanQuery::new(self.$field.clone()))
+            }
+
+            /// All events, in memory. Prefer [`scan`](Self::scan) for more than fits there.
+            ///
+            /// # Errors
+            /// [`ReadError`].
+            pub fn read(&self) -> Result<Vec<StoredEvent>, ReadError> {
+                self.scan().read()
+            }
+
+            /// The newest event, if there is one.
+            ///
+            /// # Errors
+            /// [`ReadError`].
+            pub fn latest(&self) -> Result<Option<StoredEvent>, ReadError> {
+                self.store.adapter.latest(&self.$field.clone().into())
+            }
+        }
+
+        impl IntoIterator for &$handle {
+            type Item = Result<StoredEvent, ReadError>;
+            type IntoIter = ScanIter;
+
+            fn into_iter(self) -> ScanIter {
+                self.scan().into_iter()
+            }
+        }
+
+        impl IntoIterator for $handle {
+            type Item = Result<StoredEvent, ReadError>;
+            type IntoIter = ScanIter;
+
+            fn into_iter(self) -> ScanIter {
+                self.scan().into_iter()
+            }
+        }
+    };
+}
+
+reads!(EventLog, log, Log);
+reads!(EventCategory, category, Category);
+reads!(EventStream, stream, Stream);
+
+impl EventLog {
+    pub(super) fn new(store: EventStore, log: Log) -> Self {
+        Self { store, log }
+    }
+
+    /// Narrows the log to a category.
+    #[must_use]
+    pub fn category(&self, category: impl Into<Arc<str>>) -> EventCategory {
+        self.store.category(category)
+    }
+
+    /// Narrows the log to a stream.
+    #[must_use]
+    pub fn stream(&self, category: impl Into<Arc<str>>, stream: impl Into<Arc<str>>) -> EventStream {
+        self.store.stream(category, stream)
+    }
+
+    /// The names of all categories, in order of their bytes.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn categories(&self) -> Result<Vec<String>, ReadError> {
+        self.store.categories()
+    }
+}
+
+impl EventCategory {
+    pub(super) fn new(store: EventStore, category: Category) -> Self {
+        Self { store, category, defaults: Arc::default() }
+    }
+
+    /// The same category, whose published events carry this attribute unless they have one of that name.
+    #[must_use]
+    pub fn with_attribute(mut self, name: impl Into<Arc<str>>, value: impl Into<AttributeValue>) -> Self {
+        Arc::make_mut(&mut self.defaults).set(name, value);
+        self
+    }
+
+    /// Narrows the category to a stream; default attributes go along.
+    #[must_use]
+    pub fn stream(&self, stream: impl Into<Arc<str>>) -> EventStream {
+        let stream = self.category.stream(stream);
+        EventStream { store: self.store.clone(), stream, defaults: Arc::clone(&self.defaults) }
+    }
+
+    /// The names of the category's streams, in order of their bytes.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn streams(&self) -> Result<Vec<String>, ReadError> {
+        self.store.adapter.streams(self.category.category())
+    }
+
+    /// Appends events to several streams of the category, all or none.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn publish<S, E>(&self, streams: impl IntoIterator<Item = (S, E)>) -> Result<Receipt, AppendError>
+    where
+        S: Into<Arc<str>>,
+        E: IntoIterator<Item = NewEvent>,
+    {
+        self.publish_if(streams.into_iter().map(|(stream, events)| (stream, events, Condition::any())))
+    }
+
+    /// Appends events to several streams of the category, each on its condition, all or none.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn publish_if<S, E, C>(&self, streams: impl IntoIterator<Item = (S, E, C)>) -> Result<Receipt, AppendError>
+    where
+        S: Into<Arc<str>>,
+        E: IntoIterator<Item = NewEvent>,
+        C: IntoCondition,
+    {
+        let mut whole = transaction();
+        for (stream, events, condition) in streams {
+            let events = events.into_iter().map(|event| with_defaults(event, &self.defaults));
+            whole = whole.stream_if(self.category.category(), stream, events, condition);
+        }
+        self.store.append(whole)
+    }
+}
+
+impl EventStream {
+    pub(super) fn new(store: EventStore, stream: Stream) -> Self {
+        Self { store, stream, defaults: Arc::default() }
+    }
+
+    /// The same stream, whose published events carry this attribute unless they have one of that name.
+    #[must_use]
+    pub fn with_attribute(mut self, name: impl Into<Arc<str>>, value: impl Into<AttributeValue>) -> Self {
+        Arc::make_mut(&mut self.defaults).set(name, value);
+        self
+    }
+
+    /// Appends events, all or none, in order. Without events it writes nothing.
+    ///
+    /// # Errors
+    /// [`AppendError`]; [`AppendError::retry`] says whether a retry is safe.
+    pub fn publish(&self, events: impl IntoIterator<Item = NewEvent>) -> Result<Receipt, AppendError> {
+        self.publish_if(events, Condition::any())
+    }
+
+    /// Appends events, all or none, in order, if the condition holds. Without events it checks the condition and writes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`AppendError::Unmet`] when the condition does not hold; else as [`publish`](Self::publish).
+    pub fn publish_if(
+        &self,
+        events: impl IntoIterator<Item = NewEvent>,
+        condition: impl IntoCondition,
+    ) -> Result<Receipt, AppendError> {
+        let events: Vec<NewEvent> = events.into_iter().map(|event| with_defaults(event, &self.defaults)).collect();
+        let condition = condition.into_condition();
+        let parts = [AppendPart { stream: &self.stream, events: &events, condition: &condition }];
+        self.store.adapter.append(&Append::new(&Attributes::new(), &parts))
+    }
+}
+
+/// The event with the default attributes that it lacks, after its own.
+fn with_defaults(mut event: NewEvent, defaults: &Attributes) -> NewEvent {
+    for (name, value) in defaults.iter() {
+        if event.attributes.get(name).is_none() {
+            event.attributes.set(name, value.clone());
+        }
+    }
+    event
+}

@@ -1,0 +1,258 @@
+//! Floor 8: what users hold: the store and its three handles.
+
+mod handles;
+mod retry;
+mod scan;
+
+pub use handles::{EventCategory, EventLog, EventStream};
+pub use retry::retry_on_conflict;
+pub use scan::{Scan, ScanIter, Visit};
+
+use crate::adapters::memory::MemoryAdapter;
+use crate::adapters::{Append, AppendPart, Capabilities, Stats, StorageAdapter};
+use crate::vocabulary::error::{AppendError, ReadError};
+use crate::vocabulary::event::{NewEvent, StoredEvent};
+use crate::vocabulary::identifier::{Category, Log, Stream};
+use crate::vocabulary::number::Revision;
+use crate::vocabulary::options::Durability;
+use crate::vocabulary::payload::{Codec, Payload, PayloadError};
+use crate::vocabulary::query::ScanQuery;
+use crate::vocabulary::time::{Clock, SystemClock};
+use crate::vocabulary::transaction::{Receipt, StoredTransaction, Transaction};
+use bytes::Bytes;
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An event store: append events to streams under conditions, read them back in order.
+///
+/// Cheap to clone; clones are the same store. Send one to every thread.
+///
+/// ```
+/// use stratalog::{stream_is_empty, EventStore, NewEvent};
+/// # fn main() -> stratalog::Result<()> {
+/// let store = EventStore::in_memory();
+/// let account = store.stream("accounts", "acc-42");
+/// account.publish_if([NewEvent::new("account-opened", "Ada")?], stream_is_empty())?;
+/// let owner: String = account.read()?[0].decode()?;
+/// assert_eq!(owner, "Ada");
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "database")]
+#[derive(Clone)]
+pub struct EventStore {
+    adapter: Arc<dyn StorageAdapter>,
+    codec: Codec,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for EventStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("EventStore").field(&self.adapter).finish()
+    }
+}
+
+impl EventStore {
+    /// A store on an adapter of your choice.
+    #[must_use]
+    pub fn new(adapter: impl StorageAdapter + 'static) -> Self {
+        Self::from_arc(Arc::new(adapter))
+    }
+
+    /// A store on an adapter that is shared already.
+    #[must_use]
+    pub fn from_arc(adapter: Arc<dyn StorageAdapter>) -> Self {
+        Self { adapter, codec: Codec::default(), clock: Arc::new(SystemClock) }
+    }
+
+    /// A store in this process's memory, which ends with it: for tests and prototypes.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::new(MemoryAdapter::new())
+    }
+
+    /// The adapter below.
+    #[must_use]
+    pub fn adapter(&self) -> &Arc<dyn StorageAdapter> {
+        &self.adapter
+    }
+
+    /// The whole log, for reading. Does no input or output.
+    #[must_use]
+    pub fn log(&self) -> EventLog {
+        EventLog::new(self.clone(), Log::new())
+    }
+
+    /// A category, for reading and for publishing to several of its streams at once. Does no input or output: categories exist
+    /// implicitly, and an unknown one reads as empty.
+    #[must_use]
+    pub fn category(&self, category: impl Into<Arc<str>>) -> EventCategory {
+        EventCategory::new(self.clone(), Category::new(category))
+    }
+
+    /// A stream, for publishing and reading. Does no input or output: streams exist implicitly, and an unknown one reads as
+    /// empty.
+    #[must_use]
+    pub fn stream(&self, category: impl Into<Arc<str>>, stream: impl Into<Arc<str>>) -> EventStream {
+        EventStream::new(self.clone(), Stream::new(category, stream))
+    }
+
+    /// A new event with a typed payload in the store's codec ([`Options::codec`](crate::Options::codec)), observed now by the
+    /// store's clock.
+    ///
+    /// # Errors
+    /// [`PayloadError::Encode`] when the payload cannot be written.
+    pub fn event<T: Serialize + ?Sized>(
+        &self,
+        name: impl Into<Arc<str>>,
+        payload: &T,
+    ) -> Result<NewEvent, PayloadError> {
+        Ok(NewEvent::from_payload(name, Payload::encode(self.codec, payload)?).with_clock(&*self.clock))
+    }
+
+    /// Appends a transaction, all or none.
+    ///
+    /// # Errors
+    /// [`AppendError`]; [`AppendError::retry`] says whether a retry is safe.
+    pub fn append(&self, transaction: Transaction) -> Result<Receipt, AppendError> {
+        let parts: Vec<AppendPart<'_>> = transaction
+            .parts
+            .iter()
+            .map(|part| AppendPart { stream: &part.stream, events: &part.events, condition: &part.condition })
+            .collect();
+        self.adapter.append(&Append {
+            id: transaction.id.as_ref(),
+            attributes: &transaction.attributes,
+            parts: &parts,
+            records: &transaction.records,
+        })
+    }
+
+    /// Appends stored transactions of another store as they are, only onto a log that ends exactly before them.
+    ///
+    /// # Errors
+    /// [`AppendError::NotContiguous`] where one does not continue the log; then whole transactions before it may be there.
+    pub fn append_verbatim(&self, transactions: &[StoredTransaction]) -> Result<Revision, AppendError> {
+        self.adapter.append_verbatim(transactions)
+    }
+
+    /// The transactions in order, from the one that holds the event after revision `from` on.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn transactions(
+        &self,
+        from: Revision,
+    ) -> Result<impl Iterator<Item = Result<StoredTransaction, ReadError>> + use<>, ReadError> {
+        let mut cursor = self.adapter.transactions(from)?;
+        Ok(std::iter::from_fn(move || cursor.next_transaction().transpose()))
+    }
+
+    /// The transaction of this id.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn transaction(&self, id: &str) -> Result<Option<StoredTransaction>, ReadError> {
+        self.adapter.transaction(id)
+    }
+
+    /// The events that an append wrote, read back.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn events_of(&self, receipt: &Receipt) -> Result<Vec<StoredEvent>, ReadError> {
+        let (Some(first), Some(last)) = (receipt.first_sequence_number(), receipt.last_sequence_number()) else {
+            return Ok(Vec::new());
+        };
+        self.log().scan().from(first).until(last).collect()
+    }
+
+    /// The value of a system record.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn record(&self, namespace: &str, key: &str) -> Result<Option<Bytes>, ReadError> {
+        self.adapter.record(namespace, key)
+    }
+
+    /// All system records of a namespace, by key.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn records(&self, namespace: &str) -> Result<Vec<(Arc<str>, Bytes)>, ReadError> {
+        self.adapter.records(namespace)
+    }
+
+    /// The names of all categories, in order of their bytes.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn categories(&self) -> Result<Vec<String>, ReadError> {
+        self.adapter.categories()
+    }
+
+    /// How many events the log holds now, for readers.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn revision(&self) -> Result<Revision, ReadError> {
+        self.adapter.revision()
+    }
+
+    /// What `Ok` from an append means.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.adapter.durability()
+    }
+
+    /// Up to which revision the log would survive a power cut.
+    #[must_use]
+    pub fn durable_revision(&self) -> Revision {
+        self.adapter.durable_revision()
+    }
+
+    /// Makes everything appended so far durable, and says up to where that is.
+    ///
+    /// # Errors
+    /// [`AppendError::Poisoned`] when it fails, and from then on.
+    pub fn sync(&self) -> Result<Revision, AppendError> {
+        self.adapter.sync()
+    }
+
+    /// Waits until the log is durable up to `revision`.
+    ///
+    /// # Errors
+    /// [`ReadError::TimedOut`], [`ReadError::Poisoned`] or [`ReadError::NotReached`].
+    pub fn wait_durable(&self, revision: Revision, timeout: Duration) -> Result<(), ReadError> {
+        self.adapter.wait_durable(revision, timeout)
+    }
+
+    /// What the adapter can do.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.adapter.capabilities()
+    }
+
+    /// Figures about the store.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn stats(&self) -> Result<Stats, ReadError> {
+        self.adapter.stats()
+    }
+
+    /// Makes everything durable and ends the store. Clones are closed too; events that were read stay valid. Dropping the last
+    /// clone closes as well, but cannot report an error.
+    ///
+    /// # Errors
+    /// [`AppendError::Poisoned`] when it cannot be made durable.
+    pub fn close(&self) -> Result<(), AppendError> {
+        self.adapter.close()
+    }
+
+    fn scan(&self, query: ScanQuery) -> Scan {
+        Scan::new(Arc::clone(&self.adapter), query)
+    }
+}

@@ -1,0 +1,242 @@
+//! A transaction on its way into an adapter, and the check that it keeps the limits.
+
+use super::attributes::Attributes;
+use super::condition::Condition;
+use super::error::{AppendError, LimitExceeded, LimitedThing};
+use super::event::NewEvent;
+use super::identifier::Stream;
+use super::number::Revision;
+use super::options::Limits;
+use super::time::Timestamp;
+use super::transaction::{StoredTransaction, SystemRecord};
+use std::sync::Arc;
+
+/// A transaction on its way into an adapter, borrowed from whoever appends.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Append<'a> {
+    /// The transaction's id.
+    pub id: Option<&'a Arc<str>>,
+    /// The transaction's attributes.
+    pub attributes: &'a Attributes,
+    /// The events by stream, in order. One stream may occur several times.
+    pub parts: &'a [AppendPart<'a>],
+    /// The system records, in order.
+    pub records: &'a [SystemRecord],
+}
+
+impl Append<'_> {
+    /// How many events there are.
+    #[must_use]
+    pub fn event_count(&self) -> usize {
+        self.parts.iter().map(|part| part.events.len()).sum()
+    }
+}
+
+/// The events of one stream, and what must hold of it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct AppendPart<'a> {
+    /// The stream.
+    pub stream: &'a Stream,
+    /// Its new events.
+    pub events: &'a [NewEvent],
+    /// What must hold of the stream before the transaction.
+    pub condition: &'a Condition,
+}
+
+impl<'a> AppendPart<'a> {
+    /// Events for a stream under a condition.
+    #[must_use]
+    pub fn new(stream: &'a Stream, events: &'a [NewEvent], condition: &'a Condition) -> Self {
+        Self { stream, events, condition }
+    }
+}
+
+impl<'a> Append<'a> {
+    /// A transaction of these parts, without id, attributes and records.
+    #[must_use]
+    pub fn new(attributes: &'a Attributes, parts: &'a [AppendPart<'a>]) -> Self {
+        Self { id: None, attributes, parts, records: &[] }
+    }
+}
+
+/// The namespace of the store's own system records.
+pub(crate) const OWN_NAMESPACE: &str = "stratalog";
+
+/// Checks an append against the limits and, in a store with strict names, against EvidentSource's rules for names.
+///
+/// # Errors
+/// The first thing that is too much or outside the rules.
+pub(crate) fn check(append: &Append<'_>, limits: &Limits, strict_names: bool) -> Result<(), AppendError> {
+    if let Some(id) = append.id {
+        LimitExceeded::check(LimitedThing::TransactionId, id.len(), limits.transaction_id_bytes)?;
+    }
+    LimitExceeded::check(LimitedThing::TransactionEvents, append.event_count(), limits.transaction_events)?;
+    check_attributes(append.attributes, limits)?;
+    for part in append.parts {
+        LimitExceeded::check(LimitedThing::CategoryName, part.stream.category().len(), limits.name_bytes)?;
+        LimitExceeded::check(LimitedThing::StreamName, part.stream.stream().len(), limits.name_bytes)?;
+        if strict_names && !part.events.is_empty() {
+            strict::stream(part.stream)?;
+        }
+        for event in part.events {
+            check_event(event, limits)?;
+            if strict_names {
+                strict::event(event)?;
+            }
+        }
+    }
+    for record in append.records {
+        if &*record.namespace == OWN_NAMESPACE {
+            return Err(AppendError::ReservedNamespace { namespace: Arc::clone(&record.namespace) });
+        }
+        check_record(record, limits)?;
+    }
+    Ok(())
+}
+
+/// Checks that a stored transaction continues a log at `revision` whose last time is `last_recorded_at`; `next_position` hands
+/// out the next position of a stream at each call.
+///
+/// # Errors
+/// [`AppendError::NotContiguous`] for the first thing that does not fit.
+pub(crate) fn check_continues(
+    transaction: &StoredTransaction,
+    revision: Revision,
+    last_recorded_at: Option<Timestamp>,
+    mut next_position: impl FnMut(&Stream) -> Result<u64, AppendError>,
+) -> Result<(), AppendError> {
+    let refused = |what, expected: String, actual: String| Err(AppendError::NotContiguous { what, expected, actual });
+    if transaction.basis != revision {
+        return refused("revision before the transaction", revision.to_string(), transaction.basis.to_string());
+    }
+    if let Some(last) = last_recorded_at.filter(|last| transaction.recorded_at < *last) {
+        return refused("recorded time", format!("{last} or later"), transaction.recorded_at.to_string());
+    }
+    if transaction.id.is_some() != transaction.digest.is_some() {
+        return refused("digest", "one exactly with an id".into(), format!("{:?}", transaction.digest));
+    }
+    for (index, event) in transaction.events.iter().enumerate() {
+        let number = revision.get() + index as u64;
+        if event.sequence_number().get() != number {
+            return refused("sequence number", number.to_string(), event.sequence_number().to_string());
+        }
+        let position = next_position(&event.stream_id())?;
+        if event.position().get() != position {
+            return refused("position", position.to_string(), event.position().to_string());
+        }
+    }
+    Ok(())
+}
+
+fn check_record(record: &SystemRecord, limits: &Limits) -> Result<(), LimitExceeded> {
+    let key = record.namespace.len() + record.key.len();
+    LimitExceeded::check(LimitedThing::RecordKey, key, limits.record_key_bytes)?;
+    let value = record.value.as_ref().map_or(0, bytes::Bytes::len);
+    LimitExceeded::check(LimitedThing::RecordValue, value, limits.record_value_bytes)
+}
+
+fn check_event(event: &NewEvent, limits: &Limits) -> Result<(), LimitExceeded> {
+    let payload = event.payload();
+    LimitExceeded::check(LimitedThing::EventName, event.name().len(), limits.name_bytes)?;
+    LimitExceeded::check(LimitedThing::Payload, payload.bytes.len(), limits.payload_bytes)?;
+    if let Some(id) = event.id() {
+        LimitExceeded::check(LimitedThing::EventId, id.text_len(), limits.name_bytes)?;
+    }
+    if let Some(content_type) = payload.content_type {
+        LimitExceeded::check(LimitedThing::ContentType, content_type.len(), limits.name_bytes)?;
+    }
+    if let Some(schema) = payload.schema {
+        LimitExceeded::check(LimitedThing::Schema, schema.len(), limits.name_bytes)?;
+    }
+    if let Some(metadata) = event.metadata() {
+        LimitExceeded::check(LimitedThing::Metadata, metadata.len(), limits.metadata_bytes)?;
+    }
+    check_attributes(event.attributes(), limits)
+}
+
+fn check_attributes(attributes: &Attributes, limits: &Limits) -> Result<(), LimitExceeded> {
+    LimitExceeded::check(LimitedThing::Attributes, attributes.len(), limits.attributes)?;
+    for (name, value) in attributes.iter() {
+        LimitExceeded::check(LimitedThing::AttributeName, name.len(), limits.attribute_name_bytes)?;
+        LimitExceeded::check(LimitedThing::AttributeValue, value.len(), limits.attribute_value_bytes)?;
+    }
+    Ok(())
+}
+
+/// EvidentSource's rules for names.
+mod strict {
+    use super::{AppendError, NewEvent, Stream};
+
+    const CATEGORY_RULE: &str = "a letter, then 1 to 127 of a-z A-Z 0-9 - _ .";
+    const TEXT_RULE: &str = "not blank, under 256 bytes, without U+001F";
+    const ATTRIBUTE_RULE: &str = "1 to 64 of a-z 0-9";
+
+    pub(super) fn stream(stream: &Stream) -> Result<(), AppendError> {
+        let category = stream.category().as_bytes();
+        let letter_first = category.first().is_some_and(u8::is_ascii_alphabetic);
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        if !(letter_first && (2..=128).contains(&category.len()) && category.iter().all(allowed)) {
+            return Err(refused("category", stream.category(), CATEGORY_RULE));
+        }
+        // The stream named "" is "no subject", which the rules allow.
+        if stream.stream().is_empty() { Ok(()) } else { text("stream", stream.stream()) }
+    }
+
+    pub(super) fn event(event: &NewEvent) -> Result<(), AppendError> {
+        text("event", event.name())?;
+        if let Some(id) = event.id() {
+            text("event id", &id.to_string())?;
+        }
+        for (name, _) in event.attributes().iter() {
+            let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+            if !((1..=64).contains(&name.len()) && name.bytes().all(allowed)) {
+                return Err(refused("attribute", name, ATTRIBUTE_RULE));
+            }
+        }
+        Ok(())
+    }
+
+    fn text(what: &'static str, name: &str) -> Result<(), AppendError> {
+        if name.trim().is_empty() || name.len() >= 256 || name.contains('\u{1f}') {
+            return Err(refused(what, name, TEXT_RULE));
+        }
+        Ok(())
+    }
+
+    fn refused(what: &'static str, name: &str, rule: &'static str) -> AppendError {
+        AppendError::InvalidName { what, name: name.to_owned(), rule }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn try_append(category: &str, event: NewEvent, strict: bool) -> Result<(), AppendError> {
+        let (stream, events, any) = (Stream::new(category, "s"), [event], Condition::any());
+        let parts = [AppendPart::new(&stream, &events, &any)];
+        check(&Append::new(&Attributes::new(), &parts), &Limits::default(), strict)
+    }
+
+    #[test]
+    fn a_limit_says_what_how_much_and_how_much_is_allowed() {
+        let error = try_append("c", NewEvent::empty("n".repeat(4_097)), false).unwrap_err();
+        let AppendError::Limit(limit) = error else { panic!("{error}") };
+        assert_eq!((limit.thing, limit.actual, limit.limit), (LimitedThing::EventName, 4_097, 4_096));
+        assert!(try_append("c", NewEvent::empty("n".repeat(4_096)), false).is_ok());
+        assert!(try_append(&"c".repeat(4_097), NewEvent::empty("n"), false).is_err());
+    }
+
+    #[test]
+    fn strict_names_refuse_what_evidentsource_does() {
+        for category in ["t", ".github", "", " ", "a\u{1f}b", &"c".repeat(300)] {
+            let outcome = try_append(category, NewEvent::empty("n"), true);
+            assert!(matches!(outcome, Err(AppendError::InvalidName { .. })), "{category:?}");
+            assert!(try_append(category, NewEvent::empty("n"), false).is_ok(), "{category:?}");
+        }
+        assert!(try_append("accounts", NewEvent::empty("n").with_attribute("tenant", "t"), true).is_ok());
+        assert!(try_append("accounts", NewEvent::empty("n").with_attribute("Tenant", "t"), true).is_err());
+    }
+}

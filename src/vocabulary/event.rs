@@ -1,0 +1,719 @@
+//! Events: new ones on their way in, stored ones on their way out, owned or borrowed.
+
+use super::attributes::Attributes;
+use super::identifier::Stream;
+use super::number::{Position, Revision, SequenceNumber};
+use super::payload::{Codec, Payload, PayloadError, PayloadKind, PayloadRef};
+use super::time::{Clock, Timestamp};
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::{Deserialize, DeserializeOwned};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// An event's id. Text that is a UUID in its canonical form is kept as 16 bytes; both print the same.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(pub(crate) IdRepr);
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum IdRepr {
+    Uuid([u8; 16]),
+    Text(Arc<str>),
+}
+
+impl EventId {
+    /// The id of this text.
+    #[must_use]
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        let text = text.into();
+        Self(match canonical_uuid(&text) {
+            Some(bytes) => IdRepr::Uuid(bytes),
+            None => IdRepr::Text(text),
+        })
+    }
+
+    /// The id as a UUID, if it is one in canonical form.
+    #[must_use]
+    pub fn as_uuid(&self) -> Option<uuid::Uuid> {
+        match &self.0 {
+            IdRepr::Uuid(bytes) => Some(uuid::Uuid::from_bytes(*bytes)),
+            IdRepr::Text(_) => None,
+        }
+    }
+
+    /// Length in bytes of the id's text.
+    pub(crate) fn text_len(&self) -> usize {
+        match &self.0 {
+            IdRepr::Uuid(_) => 36,
+            IdRepr::Text(text) => text.len(),
+        }
+    }
+}
+
+/// The bytes of a UUID written in lower case with hyphens, the one spelling that comes back the same.
+fn canonical_uuid(text: &str) -> Option<[u8; 16]> {
+    if text.len() != 36 {
+        return None;
+    }
+    let parsed = uuid::Uuid::try_parse(text).ok()?;
+    let mut buffer = uuid::Uuid::encode_buffer();
+    (parsed.hyphenated().encode_lower(&mut buffer) == text).then(|| parsed.into_bytes())
+}
+
+impl From<uuid::Uuid> for EventId {
+    fn from(uuid: uuid::Uuid) -> Self {
+        Self(IdRepr::Uuid(uuid.into_bytes()))
+    }
+}
+
+impl From<&str> for EventId {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for EventId {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            IdRepr::Uuid(bytes) => uuid::Uuid::from_bytes(*bytes).hyphenated().fmt(f),
+            IdRepr::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventId({self})")
+    }
+}
+
+/// An event on its way in.
+///
+/// What the caller leaves out (id, times) is filled in and stays recognisable as a default: it costs no bytes beyond what
+/// differs, and does not count when a repeated transaction is compared with the first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NewEvent {
+    pub(crate) name: Arc<str>,
+    pub(crate) payload: Payload,
+    pub(crate) id: Option<EventId>,
+    pub(crate) observed_at: Timestamp,
+    pub(crate) observed_given: bool,
+    pub(crate) occurred_at: Option<Timestamp>,
+    pub(crate) attributes: Attributes,
+    pub(crate) metadata: Option<Bytes>,
+}
+
+impl NewEvent {
+    /// An event with a typed payload in MessagePack, observed now.
+    ///
+    /// # Errors
+    /// [`PayloadError::Encode`] when the value cannot be written.
+    pub fn new<T: Serialize + ?Sized>(name: impl Into<Arc<str>>, payload: &T) -> Result<Self, PayloadError> {
+        Ok(Self::from_payload(name, Payload::encode(Codec::MessagePack, payload)?))
+    }
+
+    /// An event with a typed payload in JSON, observed now.
+    ///
+    /// # Errors
+    /// [`PayloadError::Encode`] when the value cannot be written.
+    pub fn json<T: Serialize + ?Sized>(name: impl Into<Arc<str>>, payload: &T) -> Result<Self, PayloadError> {
+        Ok(Self::from_payload(name, Payload::encode(Codec::Json, payload)?))
+    }
+
+    /// An event with a ready payload, observed now.
+    #[must_use]
+    pub fn from_payload(name: impl Into<Arc<str>>, payload: Payload) -> Self {
+        Self {
+            name: name.into(),
+            payload,
+            id: None,
+            observed_at: Timestamp::now(),
+            observed_given: false,
+            occurred_at: None,
+            attributes: Attributes::new(),
+            metadata: None,
+        }
+    }
+
+    /// An event without a payload, observed now.
+    #[must_use]
+    pub fn empty(name: impl Into<Arc<str>>) -> Self {
+        Self::from_payload(name, Payload::none())
+    }
+
+    /// Gives the event an id. Without one the store makes a UUID v7.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<EventId>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// When the producer learned of it. Without this: when the `NewEvent` was made.
+    #[must_use]
+    pub fn with_observed_at(mut self, time: Timestamp) -> Self {
+        self.observed_at = time;
+        self.observed_given = true;
+        self
+    }
+
+    /// When it happened. Without this: when it was observed.
+    #[must_use]
+    pub fn with_occurred_at(mut self, time: Timestamp) -> Self {
+        self.occurred_at = Some(time);
+        self
+    }
+
+    /// Takes the default time of observation from `clock` in place of the system's.
+    #[must_use]
+    pub fn with_clock(mut self, clock: &dyn Clock) -> Self {
+        if !self.observed_given {
+            self.observed_at = clock.now();
+        }
+        self
+    }
+
+    /// Sets an attribute, in place if the name is there.
+    #[must_use]
+    pub fn with_attribute(
+        mut self,
+        name: impl Into<Arc<str>>,
+        value: impl Into<super::attributes::AttributeValue>,
+    ) -> Self {
+        self.attributes.set(name, value);
+        self
+    }
+
+    /// Puts all attributes in place of those set before.
+    #[must_use]
+    pub fn with_attributes(mut self, attributes: Attributes) -> Self {
+        self.attributes = attributes;
+        self
+    }
+
+    /// Attaches metadata. No bytes are metadata too: empty is not absent.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: impl Into<Bytes>) -> Self {
+        self.metadata = Some(metadata.into());
+        self
+    }
+
+    /// Says what the payload's bytes mean.
+    #[must_use]
+    pub fn with_content_type(mut self, content_type: impl Into<Arc<str>>) -> Self {
+        self.payload.content_type = Some(content_type.into());
+        self
+    }
+
+    /// Names the payload's schema by its URI.
+    #[must_use]
+    pub fn with_schema(mut self, schema: impl Into<Arc<str>>) -> Self {
+        self.payload.schema = Some(schema.into());
+        self
+    }
+
+    /// Numbers the payload's shape, for [`Upcasters`](crate::Upcasters).
+    #[must_use]
+    pub fn with_schema_version(mut self, version: u32) -> Self {
+        self.payload.schema_version = Some(version);
+        self
+    }
+
+    /// The event's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The payload.
+    #[must_use]
+    pub fn payload(&self) -> PayloadRef<'_> {
+        self.payload.as_ref()
+    }
+
+    /// The id, if the producer gave one.
+    #[must_use]
+    pub fn id(&self) -> Option<&EventId> {
+        self.id.as_ref()
+    }
+
+    /// When the producer learned of it.
+    #[must_use]
+    pub fn observed_at(&self) -> Timestamp {
+        self.observed_at
+    }
+
+    /// When it happened.
+    #[must_use]
+    pub fn occurred_at(&self) -> Timestamp {
+        self.occurred_at.unwrap_or(self.observed_at)
+    }
+
+    /// The attributes.
+    #[must_use]
+    pub fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// The metadata, if any.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&[u8]> {
+        self.metadata.as_deref()
+    }
+}
+
+/// A run of bytes within an event's buffer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    fn of(self, data: &[u8]) -> &[u8] {
+        data.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    fn text(self, data: &[u8]) -> &str {
+        // Checked when the event was decoded. Mapped bytes are read again here, so they are checked again.
+        std::str::from_utf8(self.of(data)).unwrap_or_default()
+    }
+}
+
+/// Which of an event's fields the producer gave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) id: bool,
+    pub(crate) observed_at: bool,
+    pub(crate) occurred_at: bool,
+}
+
+/// Where a stored event's fields lie in its buffer, and those that are numbers.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub(crate) id: IdPart,
+    pub(crate) category: Span,
+    pub(crate) stream: Span,
+    pub(crate) name: Span,
+    pub(crate) payload: Span,
+    pub(crate) payload_kind: PayloadKind,
+    pub(crate) schema_version: Option<u32>,
+    pub(crate) content_type: Option<Span>,
+    pub(crate) schema: Option<Span>,
+    pub(crate) metadata: Option<Span>,
+    pub(crate) attributes: Option<Arc<Attributes>>,
+    pub(crate) position: u64,
+    pub(crate) sequence_number: u64,
+    pub(crate) observed_at: Timestamp,
+    pub(crate) occurred_at: Timestamp,
+    pub(crate) given: Given,
+    pub(crate) transaction: TransactionPart,
+}
+
+/// What an event knows of its transaction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TransactionPart {
+    pub(crate) id: Option<Span>,
+    pub(crate) first: u64,
+    pub(crate) count: u32,
+    pub(crate) recorded_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum IdPart {
+    Uuid([u8; 16]),
+    Text(Span),
+}
+
+/// A stored event, borrowed: what [`visit`](crate::Scan::visit) lends. Copies nothing; decodes what is asked for.
+#[derive(Clone)]
+pub struct EventRef<'a> {
+    pub(crate) data: &'a [u8],
+    pub(crate) parts: Parts,
+}
+
+/// A stored event, owned. Cloning is cheap: it shares its bytes.
+///
+/// An event read from a log on disk shares the mapped segment and keeps it mapped; [`StoredEvent::detach`] copies it out.
+#[derive(Clone)]
+pub struct StoredEvent {
+    pub(crate) data: Bytes,
+    pub(crate) parts: Parts,
+}
+
+/// The empty list that events without attributes share.
+static NO_ATTRIBUTES: Attributes = Attributes::new();
+
+macro_rules! accessors {
+    ($life:lifetime, $self:ident, $data:expr) => {
+        /// The event's id: the producer's, or the one the store made (UUID v7).
+        #[must_use]
+        pub fn id(&$self) -> EventId {
+            match $self.parts.id {
+                IdPart::Uuid(bytes) => EventId(IdRepr::Uuid(bytes)),
+                IdPart::Text(span) => EventId::new(span.text($data)),
+            }
+        }
+
+        /// The event's name, such as `order-placed`. Does not touch the payload.
+        #[doc(alias = "event_type")]
+        #[must_use]
+        pub fn name(&$self) -> &$life str {
+            $self.parts.name.text($data)
+        }
+
+        /// The name of the category.
+        #[must_use]
+        pub fn category(&$self) -> &$life str {
+            $self.parts.category.text($data)
+        }
+
+        /// The name of the stream within its category.
+        #[doc(alias = "subject")]
+        #[must_use]
+        pub fn stream(&$self) -> &$life str {
+            $self.parts.stream.text($data)
+        }
+
+        /// The stream's identifier.
+        #[must_use]
+        pub fn stream_id(&$self) -> Stream {
+            Stream::new($self.category(), $self.stream())
+        }
+
+        /// The place in the stream.
+        #[must_use]
+        pub fn position(&$self) -> Position {
+            Position::new($self.parts.position)
+        }
+
+        /// The place in the log.
+        #[must_use]
+        pub fn sequence_number(&$self) -> SequenceNumber {
+            SequenceNumber::new($self.parts.sequence_number)
+        }
+
+        /// The revision of the log right after this event: one more than its sequence number.
+        #[must_use]
+        pub fn revision(&$self) -> Revision {
+            Revision::new($self.parts.sequence_number + 1)
+        }
+
+        /// When it happened.
+        #[must_use]
+        pub fn occurred_at(&$self) -> Timestamp {
+            $self.parts.occurred_at
+        }
+
+        /// When the producer learned of it.
+        #[must_use]
+        pub fn observed_at(&$self) -> Timestamp {
+            $self.parts.observed_at
+        }
+
+        /// When the log took it. Never goes backwards along the log.
+        #[must_use]
+        pub fn recorded_at(&$self) -> Timestamp {
+            $self.parts.transaction.recorded_at
+        }
+
+        /// The payload, not decoded.
+        #[must_use]
+        pub fn payload(&$self) -> PayloadRef<$life> {
+            PayloadRef {
+                kind: $self.parts.payload_kind,
+                bytes: $self.parts.payload.of($data),
+                content_type: $self.parts.content_type.map(|span| span.text($data)),
+                schema: $self.parts.schema.map(|span| span.text($data)),
+                schema_version: $self.parts.schema_version,
+            }
+        }
+
+        /// The attributes in the producer's order.
+        #[must_use]
+        pub fn attributes(&$self) -> &Attributes {
+            $self.parts.attributes.as_deref().unwrap_or(&NO_ATTRIBUTES)
+        }
+
+        /// The metadata, if the producer attached any; empty is not absent.
+        #[must_use]
+        pub fn metadata(&$self) -> Option<&$life [u8]> {
+            $self.parts.metadata.map(|span| span.of($data))
+        }
+
+        /// The id of the transaction that brought the event, if it had one.
+        #[must_use]
+        pub fn transaction_id(&$self) -> Option<&$life str> {
+            $self.parts.transaction.id.map(|span| span.text($data))
+        }
+
+        /// The revision of the log right after the event's whole transaction.
+        #[must_use]
+        pub fn transaction_revision(&$self) -> Revision {
+            Revision::new($self.parts.transaction.first + u64::from($self.parts.transaction.count))
+        }
+
+        /// The revision of the log right before the event's transaction.
+        #[must_use]
+        pub fn transaction_basis(&$self) -> Revision {
+            Revision::new($self.parts.transaction.first)
+        }
+
+        /// Whether the producer gave the id; else the store made it.
+        #[must_use]
+        pub fn has_given_id(&$self) -> bool {
+            $self.parts.given.id
+        }
+
+        /// Whether the producer gave the time of observation.
+        #[must_use]
+        pub fn has_given_observed_at(&$self) -> bool {
+            $self.parts.given.observed_at
+        }
+
+        /// Whether the producer gave the time of occurrence.
+        #[must_use]
+        pub fn has_given_occurred_at(&$self) -> bool {
+            $self.parts.given.occurred_at
+        }
+    };
+}
+
+impl<'a> EventRef<'a> {
+    accessors!('a, self, self.data);
+
+    /// Reads the payload as a `T`, which may borrow from the event.
+    ///
+    /// # Errors
+    /// [`PayloadError::Decode`] when the bytes are not a `T`.
+    pub fn decode<T: Deserialize<'a>>(&self) -> Result<T, PayloadError> {
+        self.payload().decode()
+    }
+
+    /// An owned copy.
+    #[must_use]
+    pub fn to_stored(&self) -> StoredEvent {
+        StoredEvent::from_fields(EventFields::of(self))
+    }
+}
+
+impl StoredEvent {
+    accessors!('_, self, &self.data);
+
+    /// Reads the payload as a `T`.
+    ///
+    /// # Errors
+    /// [`PayloadError::Decode`] when the bytes are not a `T`.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        self.payload().decode()
+    }
+
+    /// The payload's bytes, sharing the event's memory.
+    #[must_use]
+    pub fn payload_bytes(&self) -> Bytes {
+        let span = self.parts.payload;
+        self.data.slice(span.start as usize..span.end as usize)
+    }
+
+    /// The event, borrowed.
+    #[must_use]
+    pub fn as_ref(&self) -> EventRef<'_> {
+        EventRef { data: &self.data, parts: self.parts.clone() }
+    }
+
+    /// The same event with its own copy of its bytes, so that it keeps no segment mapped.
+    #[must_use]
+    pub fn detach(&self) -> StoredEvent {
+        self.as_ref().to_stored()
+    }
+
+    /// Builds an event from its fields: one buffer for all that is text or bytes.
+    pub(crate) fn from_fields(fields: EventFields<'_>) -> StoredEvent {
+        let payload = fields.payload;
+        let mut buffer = Packer(Vec::with_capacity(
+            fields.category.len() + fields.stream.len() + fields.name.len() + payload.bytes.len() + 64,
+        ));
+        let id = match &fields.id.0 {
+            IdRepr::Uuid(bytes) => IdPart::Uuid(*bytes),
+            IdRepr::Text(text) => IdPart::Text(buffer.put(text.as_bytes())),
+        };
+        let parts = Parts {
+            id,
+            category: buffer.put(fields.category.as_bytes()),
+            stream: buffer.put(fields.stream.as_bytes()),
+            name: buffer.put(fields.name.as_bytes()),
+            payload: buffer.put(payload.bytes),
+            payload_kind: payload.kind,
+            schema_version: payload.schema_version,
+            content_type: payload.content_type.map(|text| buffer.put(text.as_bytes())),
+            schema: payload.schema.map(|text| buffer.put(text.as_bytes())),
+            metadata: fields.metadata.map(|bytes| buffer.put(bytes)),
+            attributes: fields.attributes,
+            position: fields.position,
+            sequence_number: fields.sequence_number,
+            observed_at: fields.observed_at,
+            occurred_at: fields.occurred_at,
+            given: fields.given,
+            transaction: TransactionPart {
+                id: fields.transaction_id.map(|text| buffer.put(text.as_bytes())),
+                first: fields.transaction_first,
+                count: fields.transaction_count,
+                recorded_at: fields.recorded_at,
+            },
+        };
+        StoredEvent { data: Bytes::from(buffer.0), parts }
+    }
+}
+
+/// Appends runs to a buffer and says where they lie.
+struct Packer(Vec<u8>);
+
+impl Packer {
+    fn put(&mut self, bytes: &[u8]) -> Span {
+        // An event's fields are limited to far less than 4 GiB together; beyond that the span is empty, never wrong.
+        let start = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        self.0.extend_from_slice(bytes);
+        Span { start, end: u32::try_from(self.0.len()).unwrap_or(start) }
+    }
+}
+
+/// All fields of a stored event, for building one.
+#[derive(Debug, Clone)]
+pub(crate) struct EventFields<'a> {
+    pub(crate) id: EventId,
+    pub(crate) category: &'a str,
+    pub(crate) stream: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) payload: PayloadRef<'a>,
+    pub(crate) metadata: Option<&'a [u8]>,
+    pub(crate) attributes: Option<Arc<Attributes>>,
+    pub(crate) position: u64,
+    pub(crate) sequence_number: u64,
+    pub(crate) observed_at: Timestamp,
+    pub(crate) occurred_at: Timestamp,
+    pub(crate) recorded_at: Timestamp,
+    pub(crate) given: Given,
+    pub(crate) transaction_id: Option<&'a str>,
+    pub(crate) transaction_first: u64,
+    pub(crate) transaction_count: u32,
+}
+
+impl<'a> EventFields<'a> {
+    /// The fields of an event that is there.
+    pub(crate) fn of(event: &EventRef<'a>) -> Self {
+        Self {
+            id: event.id(),
+            category: event.category(),
+            stream: event.stream(),
+            name: event.name(),
+            payload: event.payload(),
+            metadata: event.metadata(),
+            attributes: event.parts.attributes.clone(),
+            position: event.parts.position,
+            sequence_number: event.parts.sequence_number,
+            observed_at: event.observed_at(),
+            occurred_at: event.occurred_at(),
+            recorded_at: event.recorded_at(),
+            given: event.parts.given,
+            transaction_id: event.transaction_id(),
+            transaction_first: event.parts.transaction.first,
+            transaction_count: event.parts.transaction.count,
+        }
+    }
+}
+
+/// Events are equal when all that describes them is: every field of theirs, but not which of them were defaults, nor their
+/// transaction's extent.
+impl PartialEq for EventRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts.sequence_number == other.parts.sequence_number
+            && self.parts.position == other.parts.position
+            && self.id() == other.id()
+            && self.name() == other.name()
+            && self.category() == other.category()
+            && self.stream() == other.stream()
+            && self.payload() == other.payload()
+            && self.occurred_at() == other.occurred_at()
+            && self.observed_at() == other.observed_at()
+            && self.recorded_at() == other.recorded_at()
+            && self.attributes() == other.attributes()
+            && self.metadata() == other.metadata()
+    }
+}
+
+impl Eq for EventRef<'_> {}
+
+impl PartialEq for StoredEvent {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_ref() == other.as_ref()
+    }
+}
+
+impl Eq for StoredEvent {}
+
+impl Hash for StoredEvent {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.id(), self.name(), self.category(), self.stream()).hash(state);
+        (self.position(), self.sequence_number(), self.payload()).hash(state);
+        (self.occurred_at(), self.observed_at(), self.recorded_at()).hash(state);
+        (self.attributes(), self.metadata()).hash(state);
+    }
+}
+
+impl fmt::Debug for EventRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredEvent")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .field("stream", &self.stream())
+            .field("category", &self.category())
+            .field("position", &self.position())
+            .field("sequence_number", &self.sequence_number())
+            .field("payload", &self.payload())
+            .field("attributes", self.attributes())
+            .field("metadata", &self.metadata())
+            .field("observed_at", &self.observed_at())
+            .field("occurred_at", &self.occurred_at())
+            .field("recorded_at", &self.recorded_at())
+            .field("transaction_id", &self.transaction_id())
+            .finish()
+    }
+}
+
+impl fmt::Debug for StoredEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.as_ref(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canonical_uuid_is_packed_and_prints_the_same() {
+        let text = "0190d2c1-7b5e-7000-8000-0123456789ab";
+        assert!(EventId::from(text).as_uuid().is_some());
+        assert_eq!(EventId::from(text).to_string(), text);
+        for other in ["0190D2C1-7B5E-7000-8000-0123456789AB", "order-7", "", "0190d2c17b5e700080000123456789ab"] {
+            assert!(EventId::from(other).as_uuid().is_none(), "{other}");
+            assert_eq!(EventId::from(other).to_string(), other);
+        }
+    }
+
+    #[test]
+    fn only_occurred_at_still_observes_now() {
+        let clock = super::super::time::FixedClock("2024-01-01T00:00:00Z".parse().unwrap());
+        let long_ago: Timestamp = "1999-01-01T00:00:00Z".parse().unwrap();
+        let event = NewEvent::empty("e").with_clock(&clock).with_occurred_at(long_ago);
+        assert_eq!((event.observed_at(), event.occurred_at()), (clock.0, long_ago));
+        let event = NewEvent::empty("e").with_observed_at(long_ago).with_clock(&clock);
+        assert_eq!((event.observed_at(), event.occurred_at()), (long_ago, long_ago));
+    }
+}

@@ -1,0 +1,16 @@
+//! Floor 0: the words of the model. No input or output, no byte layout; knows no other floor.
+
+pub mod append;
+pub mod attributes;
+pub mod condition;
+pub mod error;
+pub mod event;
+pub mod identifier;
+pub mod number;
+pub mod options;
+pub mod payload;
+pub mod query;
+pub(crate) mod reentry;
+pub mod stats;
+pub mod time;
+pub mod transaction;

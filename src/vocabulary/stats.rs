@@ -1,0 +1,27 @@
+//! Figures about a store.
+
+use super::time::Timestamp;
+
+/// Figures about a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Events in the log.
+    pub events: u64,
+    /// Transactions with events.
+    pub transactions: u64,
+    /// Categories with events.
+    pub categories: u64,
+    /// Streams with events.
+    pub streams: u64,
+    /// Segments in use; 0 in memory.
+    pub segments: u64,
+    /// Bytes of frames in all segments: what the log takes apart from room kept ready.
+    pub log_bytes: u64,
+    /// Bytes of all files, room kept ready included.
+    pub file_bytes: u64,
+    /// When the first transaction was recorded.
+    pub first_recorded_at: Option<Timestamp>,
+    /// When the last transaction was recorded.
+    pub last_recorded_at: Option<Timestamp>,
+}
