@@ -49,7 +49,7 @@ impl IdSeed {
 
     /// The sequence number that `id` was made from, if this store made it. The event there tells for sure.
     pub(crate) fn sequence_number(self, id: &[u8; 16]) -> Option<u64> {
-        let bits = u128::from_be_bytes(*id);
+        let bits = from_network_order(*id);
         let fixed =
             (bits >> 76) & 0xf == 7 && (bits >> 62) & 0b11 == 0b10 && (bits >> 64) & 0xfff == u128::from(self.high);
         if !fixed {
@@ -73,6 +73,11 @@ fn uuid_v7(milliseconds: u64, rand_a: u16, rand_b: u64) -> [u8; 16] {
 #[expect(clippy::big_endian_bytes, reason = "RFC 9562 lays UUIDs out in network byte order, on every machine")]
 fn network_order(bits: u128) -> [u8; 16] {
     bits.to_be_bytes()
+}
+
+#[expect(clippy::big_endian_bytes, reason = "as above")]
+fn from_network_order(id: [u8; 16]) -> u128 {
+    u128::from_be_bytes(id)
 }
 
 #[cfg(test)]
