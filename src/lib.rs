@@ -1,7 +1,11 @@
 //! Stratalog: the embeddable event store.
 
 pub mod adapters;
+mod disk;
 mod format;
+mod index;
+mod log;
+mod segment;
 mod store;
 mod vocabulary;
 

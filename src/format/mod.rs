@@ -1,4 +1,13 @@
 //! Floor 1: bytes to structs and back. Total on any input; does no input or output.
 
+pub(crate) mod bytes;
+pub(crate) mod checksum;
+pub(crate) mod decode;
 pub(crate) mod digest;
+pub(crate) mod encode;
+pub(crate) mod event;
 pub(crate) mod event_id;
+pub(crate) mod frame;
+pub(crate) mod place;
+pub(crate) mod segment_header;
+pub(crate) mod transaction;

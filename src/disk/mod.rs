@@ -1,0 +1,76 @@
+//! Floor 2: the few duties asked of a disk, each with its promise at a crash.
+//!
+//! What a crash (a power cut, or a killed machine) may leave is what the promises do not rule out: any subset of the lines that
+//! were written and not synced, in any order; a length before its data, and data before its length; a name without its content.
+
+mod fork;
+mod real;
+mod region;
+
+pub(crate) use fork::ForkGuard;
+pub(crate) use real::RealDisk;
+pub(crate) use region::{Region, RegionBytes};
+
+use crate::vocabulary::error::IoFailure;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A directory of files, all of one store.
+pub(crate) trait Disk: Send + Sync + fmt::Debug {
+    /// The directory, for messages.
+    fn path(&self) -> &Path;
+
+    /// Takes the store's lock, for as long as what is returned lives. Another holder: `None`.
+    fn lock(&self) -> Result<Option<Box<dyn Lock>>, IoFailure>;
+
+    /// The names of all files, in no order.
+    fn list(&self) -> Result<Vec<String>, IoFailure>;
+
+    /// Makes a file of `length` zeros, all of whose blocks are allocated, so that writing within it needs no more space. After a
+    /// crash before [`Disk::sync_directory`] it may be there or not; before [`DiskFile::sync`], with any content. On an error
+    /// there is no such file. `wide` fills it by large writes, which suits mapped writing; else by small ones.
+    fn create(&self, name: &str, length: u64, wide: bool) -> Result<Arc<dyn DiskFile>, IoFailure>;
+
+    /// Opens a file: for reading and writing, or for reading alone.
+    fn open(&self, name: &str, write: bool) -> Result<Arc<dyn DiskFile>, IoFailure>;
+
+    /// Renames a file, replacing what has the new name. After a crash before [`Disk::sync_directory`] either name may stand.
+    fn rename(&self, from: &str, to: &str) -> Result<(), IoFailure>;
+
+    /// Removes a file's name. After a crash before [`Disk::sync_directory`] it may be back.
+    fn remove(&self, name: &str) -> Result<(), IoFailure>;
+
+    /// Makes names durable: files that were made, renamed or removed before stay so.
+    fn sync_directory(&self) -> Result<(), IoFailure>;
+}
+
+/// A lock on a store. Dropping it lets go.
+pub(crate) trait Lock: Send + Sync + fmt::Debug {}
+
+/// A file of fixed length.
+pub(crate) trait DiskFile: Send + Sync + fmt::Debug {
+    /// The file's path, for messages.
+    fn path(&self) -> PathBuf;
+
+    /// The file's length in bytes.
+    fn length(&self) -> u64;
+
+    /// Reads exactly as many bytes as `buffer` holds, by a system call: a bad sector is an error, not a signal.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), IoFailure>;
+
+    /// Writes all bytes by system calls, within the file's length. Readers of the region see them when it returns. After a crash
+    /// before the next [`DiskFile::sync`], each line written may have its old or its new content.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure>;
+
+    /// Writes all bytes the quickest way that is safe for this file: through its map, or else as [`DiskFile::write_at`]. After a
+    /// crash before the next [`DiskFile::sync`], each line may have any content it had since the last one, half-copied included.
+    fn store(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure>;
+
+    /// Makes everything written before durable. After an error nothing is known of what was written since the last success, nor
+    /// would a second call tell.
+    fn sync(&self) -> Result<(), IoFailure>;
+
+    /// The file's bytes in memory, for readers.
+    fn region(&self) -> Result<Arc<Region>, IoFailure>;
+}

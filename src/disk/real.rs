@@ -1,0 +1,271 @@
+//! The real disk: a directory of the file system.
+
+use super::{Disk, DiskFile, Lock, Region};
+use crate::vocabulary::error::IoFailure;
+use rustix::fs::{FallocateFlags, fallocate};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// The file that carries the lock. It is never removed: a lock on a removed file is a lock on nothing.
+pub(crate) const LOCK: &str = "LOCK";
+/// Bytes that a narrow fill writes at once. Small writes make small pages in the page cache, of which a sync writes few.
+const NARROW: usize = 64 << 10;
+/// Bytes that a wide fill writes at once: then the page cache uses large pages, which make mapped writing cheap.
+const WIDE: usize = 2 << 20;
+
+/// A directory on a file system.
+#[derive(Debug)]
+pub(crate) struct RealDisk {
+    path: PathBuf,
+    /// Whether blocks that were written once are there for good, so that a store through a map cannot fault.
+    maps_are_safe: bool,
+}
+
+impl RealDisk {
+    /// The directory at `path`, which exists.
+    pub(crate) fn new(path: &Path) -> Result<Self, IoFailure> {
+        let kind = file_system(path)?;
+        Ok(Self { path: path.to_owned(), maps_are_safe: kind.maps_are_safe() })
+    }
+
+    fn file_path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    fn failed<'a>(&self, doing: &'static str, name: &'a str) -> impl FnOnce(io::Error) -> IoFailure + use<'_, 'a> {
+        move |error| IoFailure::new(doing, self.file_path(name), error)
+    }
+
+    fn wrap(&self, name: &str, file: File, writable: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
+        let length = file.metadata().map_err(self.failed("stat", name))?.len();
+        Ok(Arc::new(RealFile {
+            path: self.file_path(name),
+            file,
+            length,
+            writable,
+            maps_are_safe: self.maps_are_safe,
+            region: OnceLock::new(),
+        }))
+    }
+}
+
+/// What kind of file system a directory is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileSystem {
+    /// Overwrites in place: ext2 to 4, xfs, tmpfs.
+    InPlace,
+    /// May write elsewhere: btrfs, zfs and all that is not known.
+    Other,
+    /// On another machine.
+    Network(&'static str),
+}
+
+impl FileSystem {
+    fn maps_are_safe(self) -> bool {
+        self == FileSystem::InPlace
+    }
+}
+
+/// Asks what kind of file system `path` is on.
+pub(crate) fn file_system(path: &Path) -> Result<FileSystem, IoFailure> {
+    let stat = rustix::fs::statfs(path).map_err(|error| IoFailure::new("statfs", path, error.into()))?;
+    #[cfg(target_os = "linux")]
+    let magic = u32::try_from(stat.f_type & 0xffff_ffff).unwrap_or_default();
+    #[cfg(not(target_os = "linux"))]
+    let magic = {
+        let _ = stat;
+        0_u32
+    };
+    Ok(match magic {
+        0xef53 | 0x5846_5342 | 0x0102_1994 => FileSystem::InPlace,
+        0x6969 => FileSystem::Network("NFS"),
+        0xff53_4d42 | 0xfe53_4d42 | 0x517b => FileSystem::Network("SMB"),
+        0x0102_1997 => FileSystem::Network("9P"),
+        0x00c3_6400 => FileSystem::Network("Ceph"),
+        _ => FileSystem::Other,
+    })
+}
+
+impl Disk for RealDisk {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn lock(&self) -> Result<Option<Box<dyn Lock>>, IoFailure> {
+        let failed = |doing| self.failed(doing, LOCK);
+        loop {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).mode(0o600);
+            let mut file = options.open(self.file_path(LOCK)).map_err(failed("open"))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(failed("lock")(error)),
+            }
+            let held = file.metadata().map_err(failed("stat"))?;
+            // A lock on a file that someone removed meanwhile locks nothing: take it again on the one that is there.
+            match fs::metadata(self.file_path(LOCK)) {
+                Ok(there) if there.ino() == held.ino() && there.dev() == held.dev() => {}
+                Ok(_) => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed("stat")(error)),
+            }
+            file.set_len(0).map_err(failed("truncate"))?;
+            file.rewind().map_err(failed("seek"))?;
+            writeln!(file, "{}", std::process::id()).map_err(failed("write"))?;
+            return Ok(Some(Box::new(HeldLock { _file: file })));
+        }
+    }
+
+    fn list(&self) -> Result<Vec<String>, IoFailure> {
+        let failed = |error| IoFailure::new("list", &self.path, error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
+        }
+        Ok(names)
+    }
+
+    fn create(&self, name: &str, length: u64, wide: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = options.open(self.file_path(name)).map_err(self.failed("create", name))?;
+        if let Err(error) = fill(&file, length, if wide { WIDE } else { NARROW }) {
+            // Allocation is not atomic: what it took is given back, so that a full disk does not stay full because of us.
+            drop(file);
+            let _ = fs::remove_file(self.file_path(name));
+            return Err(self.failed("allocate", name)(error));
+        }
+        self.wrap(name, file, true)
+    }
+
+    fn open(&self, name: &str, write: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(write).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        let file = options.open(self.file_path(name)).map_err(self.failed("open", name))?;
+        self.wrap(name, file, write)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), IoFailure> {
+        fs::rename(self.file_path(from), self.file_path(to)).map_err(self.failed("rename", from))
+    }
+
+    fn remove(&self, name: &str) -> Result<(), IoFailure> {
+        fs::remove_file(self.file_path(name)).map_err(self.failed("remove", name))
+    }
+
+    fn sync_directory(&self) -> Result<(), IoFailure> {
+        let failed = |error| IoFailure::new("sync directory", &self.path, error);
+        File::open(&self.path).map_err(failed)?.sync_all().map_err(failed)
+    }
+}
+
+/// Who holds the lock of the store at `path`, as far as the lock file tells.
+pub(crate) fn lock_holder(path: &Path) -> Option<u32> {
+    let mut text = String::new();
+    File::open(path.join(LOCK)).ok()?.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+#[derive(Debug)]
+struct HeldLock {
+    _file: File,
+}
+
+impl Lock for HeldLock {}
+
+/// Allocates a file and writes zeros all over it, so that every block is there and holds zeros.
+fn fill(file: &File, length: u64, step: usize) -> io::Result<()> {
+    match fallocate(file, FallocateFlags::empty(), 0, length) {
+        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let zeros = vec![0; step];
+    let mut offset = 0;
+    while offset < length {
+        let piece = usize::try_from(length - offset).map_or(step, |rest| rest.min(step));
+        file.write_all_at(&zeros[..piece], offset)?;
+        offset += piece as u64;
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct RealFile {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    writable: bool,
+    maps_are_safe: bool,
+    /// Mapped at first use, once for all.
+    region: OnceLock<Arc<Region>>,
+}
+
+impl RealFile {
+    fn failed(&self, doing: &'static str) -> impl FnOnce(io::Error) -> IoFailure + '_ {
+        move |error| IoFailure::new(doing, &self.path, error)
+    }
+
+    fn check(&self, offset: u64, length: usize) -> io::Result<()> {
+        let end = offset.checked_add(length as u64);
+        if end.is_none_or(|end| end > self.length) {
+            let message = format!("{length} bytes at {offset} are beyond the file's {} bytes", self.length);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        Ok(())
+    }
+}
+
+/// Syncs without trying again: a second sync after an interrupted one may report success for what the first one lost.
+#[cfg(target_os = "linux")]
+fn sync_data(file: &File) -> io::Result<()> {
+    rustix::fs::fdatasync(file).map_err(Into::into)
+}
+
+/// The standard library asks the drive to flush too (`F_FULLFSYNC`) where `fdatasync` does not.
+#[cfg(not(target_os = "linux"))]
+fn sync_data(file: &File) -> io::Result<()> {
+    file.sync_data()
+}
+
+impl DiskFile for RealFile {
+    fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), IoFailure> {
+        self.file.read_exact_at(buffer, offset).map_err(self.failed("read"))
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure> {
+        self.check(offset, bytes.len()).map_err(self.failed("write"))?;
+        self.file.write_all_at(bytes, offset).map_err(self.failed("write"))
+    }
+
+    fn store(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure> {
+        if !self.maps_are_safe {
+            return self.write_at(offset, bytes);
+        }
+        self.region()?.write(offset, bytes).map_err(self.failed("store"))
+    }
+
+    fn sync(&self) -> Result<(), IoFailure> {
+        sync_data(&self.file).map_err(self.failed("sync"))
+    }
+
+    fn region(&self) -> Result<Arc<Region>, IoFailure> {
+        if let Some(region) = self.region.get() {
+            return Ok(Arc::clone(region));
+        }
+        let region = Arc::new(Region::map(&self.file, self.writable).map_err(self.failed("map"))?);
+        // Whoever came first decides, so that there is one mark for the file and not two.
+        Ok(Arc::clone(self.region.get_or_init(|| region)))
+    }
+}

@@ -1,0 +1,124 @@
+//! A mapped file with a line between what readers may see and what the writer may still write: the one `unsafe` door.
+
+use memmap2::{MmapOptions, MmapRaw};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A file's bytes in memory, divided by a mark: below it they never change again and anyone may read them; from it on, one writer
+/// may write and nobody reads.
+///
+/// Two rules make sharing sound. No slice is formed beyond the mark, and no byte below the mark is written. The mark only rises.
+/// Both rules are enforced here, so that no caller can break them.
+#[derive(Debug)]
+pub(crate) struct Region {
+    map: MmapRaw,
+    writable: bool,
+    published: AtomicU64,
+}
+
+impl Region {
+    /// Maps `file`, whose whole length is allocated, and nothing of which is published yet.
+    pub(super) fn map(file: &File, writable: bool) -> io::Result<Self> {
+        let options = MmapOptions::new();
+        let map = if writable { options.map_raw(file)? } else { options.map_raw_read_only(file)? };
+        Ok(Self { map, writable, published: AtomicU64::new(0) })
+    }
+
+    /// Bytes mapped.
+    pub(crate) fn len(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    /// Up to where readers may see.
+    pub(crate) fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
+    }
+
+    /// Lets readers see up to `end`, never beyond the region. What was written before is visible to whoever sees the mark.
+    pub(crate) fn publish(&self, end: u64) {
+        self.published.fetch_max(end.min(self.len()), Ordering::AcqRel);
+    }
+
+    /// The bytes of a range that is published; `None` otherwise.
+    pub(crate) fn slice(&self, range: Range<u64>) -> Option<&[u8]> {
+        if range.start > range.end || range.end > self.published() {
+            return None;
+        }
+        let (start, length) = (usize::try_from(range.start).ok()?, usize::try_from(range.end - range.start).ok()?);
+        // SAFETY: `start + length` is at most the published mark, which `publish` keeps within the mapping, and the mapping lives
+        // as long as `self`, which the slice borrows. Nobody writes below the mark: `write` refuses to, the mark only rises, and
+        // the file is the store's own under its lock, never truncated while mapped. The Acquire load of the mark pairs with the
+        // writer's release, so the bytes read are those written before. Edits by strangers to the file are outside what any
+        // mapping can be sound against; what is read is therefore treated as untrusted and its checksums verified.
+        Some(unsafe { std::slice::from_raw_parts(self.map.as_ptr().add(start), length) })
+    }
+
+    /// Copies `bytes` into the unpublished part. Refuses what reaches below the mark or beyond the region.
+    pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= self.len());
+        let (Some(_), true) = (end, self.writable) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a store beyond the mapped file"));
+        };
+        if offset < self.published() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a store into bytes that readers may see"));
+        }
+        let start = usize::try_from(offset).map_err(io::Error::other)?;
+        // SAFETY: the range lies within the mapping, which is writable. It lies wholly at or above the mark, where `slice` forms
+        // no reference; the mark cannot pass it meanwhile, because whoever publishes is whoever writes: the engine does both in
+        // the writer's seat, or under the leadership that hands bytes from it. The source is an ordinary slice elsewhere in
+        // memory, so the two do not overlap. Every page has its blocks, so the store cannot fault for lack of space.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.map.as_mut_ptr().add(start), bytes.len()) };
+        Ok(())
+    }
+}
+
+/// The published part of a region, from its beginning, as an owner of bytes.
+pub(crate) struct RegionBytes {
+    region: Arc<Region>,
+    end: u64,
+}
+
+impl RegionBytes {
+    /// The bytes up to `end`, or up to the mark if that is less.
+    pub(crate) fn new(region: Arc<Region>, end: u64) -> Self {
+        let end = end.min(region.published());
+        Self { region, end }
+    }
+}
+
+impl AsRef<[u8]> for RegionBytes {
+    fn as_ref(&self) -> &[u8] {
+        self.region.slice(0..self.end).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn region() -> Region {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(8_192).unwrap();
+        Region::map(&file, true).unwrap()
+    }
+
+    #[test]
+    fn readers_stay_below_the_mark_and_the_writer_above_it() {
+        let region = region();
+        region.write(0, b"hello").unwrap();
+        assert_eq!(region.slice(0..5), None);
+        region.publish(5);
+        assert_eq!(region.slice(0..5), Some(&b"hello"[..]));
+        assert!(region.write(4, b"x").is_err());
+        assert!(region.write(8_191, b"xy").is_err());
+        assert!(region.write(u64::MAX, b"xy").is_err());
+        region.publish(3);
+        assert_eq!(region.published(), 5, "the mark never falls");
+        region.publish(u64::MAX);
+        assert_eq!(region.published(), 8_192, "the mark stays within the region");
+        assert_eq!(region.slice(Range { start: 6, end: 5 }), None);
+    }
+}

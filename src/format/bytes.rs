@@ -1,0 +1,157 @@
+//! Reading and writing fields: little-endian numbers, variable-length numbers, runs of bytes. Reading never panics.
+
+/// Reads fields one after the other. Every read past the end, and every malformed number, is `None`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fields<'a> {
+    data: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads `data` from `at` on.
+    pub(crate) fn new(data: &'a [u8], at: usize) -> Self {
+        Self { data, at }
+    }
+
+    /// Where the next field begins.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The next `length` bytes.
+    pub(crate) fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
+        let end = self.at.checked_add(length)?;
+        let bytes = self.data.get(self.at..end)?;
+        self.at = end;
+        Some(bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.bytes(N)?.try_into().ok()
+    }
+
+    pub(crate) fn u8(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    pub(crate) fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    pub(crate) fn i64(&mut self) -> Option<i64> {
+        self.array().map(i64::from_le_bytes)
+    }
+
+    pub(crate) fn u128(&mut self) -> Option<u128> {
+        self.array().map(u128::from_le_bytes)
+    }
+
+    /// The next `N` bytes, copied out.
+    pub(crate) fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.array()
+    }
+
+    /// A variable-length number: seven bits a byte, lowest first, the high bit set on all but the last (LEB128). The shortest
+    /// form alone is valid, so that one number has one spelling.
+    pub(crate) fn varint(&mut self) -> Option<u64> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                return None;
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return (bits != 0 || shift == 0).then_some(value);
+            }
+        }
+        None
+    }
+
+    /// A variable-length number that may be negative (zigzag).
+    pub(crate) fn signed_varint(&mut self) -> Option<i64> {
+        let raw = self.varint()?;
+        Some((raw >> 1).cast_signed() ^ -((raw & 1).cast_signed()))
+    }
+
+    /// A run of bytes behind its length.
+    pub(crate) fn run(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.varint()?).ok()?;
+        self.bytes(length)
+    }
+
+    /// A run of bytes that is UTF-8.
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.run()?).ok()
+    }
+}
+
+/// Writes a variable-length number.
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(low_bits(value) | 0x80);
+        value >>= 7;
+    }
+    out.push(low_bits(value));
+}
+
+fn low_bits(value: u64) -> u8 {
+    value.to_le_bytes()[0] & 0x7f
+}
+
+/// Writes a variable-length number that may be negative.
+pub(crate) fn put_signed_varint(out: &mut Vec<u8>, value: i64) {
+    put_varint(out, (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned());
+}
+
+/// Writes a run of bytes behind its length.
+pub(crate) fn put_run(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variable_length_numbers_round_trip_in_their_shortest_form() {
+        for value in [0, 1, 127, 128, 16_383, 16_384, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+            let mut out = Vec::new();
+            put_varint(&mut out, value);
+            let mut fields = Fields::new(&out, 0);
+            assert_eq!((fields.varint(), fields.at()), (Some(value), out.len()));
+            assert_eq!(Fields::new(&out[..out.len() - 1], 0).varint(), None, "cut short");
+        }
+        for value in [0, -1, 1, i64::MIN, i64::MAX, -300] {
+            let mut out = Vec::new();
+            put_signed_varint(&mut out, value);
+            assert_eq!(Fields::new(&out, 0).signed_varint(), Some(value));
+        }
+    }
+
+    #[test]
+    fn longer_spellings_and_overflows_are_refused() {
+        assert_eq!(Fields::new(&[0x80, 0x00], 0).varint(), None);
+        assert_eq!(Fields::new(&[0xff; 10], 0).varint(), None);
+        let mut too_big = [0xff; 10];
+        too_big[9] = 0x02;
+        assert_eq!(Fields::new(&too_big, 0).varint(), None);
+    }
+
+    #[test]
+    fn a_run_longer_than_the_data_is_refused() {
+        assert_eq!(Fields::new(&[5, 1, 2], 0).run(), None);
+        assert_eq!(Fields::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], 0).run(), None);
+        assert_eq!(Fields::new(&[2, 0xc3, 0x28], 0).text(), None);
+    }
+}

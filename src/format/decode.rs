@@ -1,0 +1,144 @@
+//! Reading whole frames: a view of one, and the events in it.
+
+use super::checksum::frame_seed;
+use super::event::{Frame, Front, Named, Names};
+use super::event_id::IdSeed;
+use super::frame::{FrameHeader, verify};
+use super::transaction::Sections;
+use crate::vocabulary::event::Parts;
+use crate::vocabulary::event::Span;
+
+/// A frame whose header and sections make sense.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FrameView<'a> {
+    /// Exactly the frame.
+    pub(crate) bytes: &'a [u8],
+    pub(crate) header: FrameHeader,
+    pub(crate) sections: Sections,
+}
+
+/// Why an event cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventFault {
+    /// Its bytes have another checksum than the frame says.
+    Checksum,
+    /// Its bytes make no sense.
+    Malformed,
+}
+
+impl<'a> FrameView<'a> {
+    /// The frame at the beginning of `bytes`, which may go on beyond it.
+    pub(crate) fn open(bytes: &'a [u8]) -> Option<Self> {
+        let header = FrameHeader::decode(bytes)?;
+        let bytes = bytes.get(..header.length as usize)?;
+        let sections = Sections::decode(bytes, &header)?;
+        Some(Self { bytes, header, sections })
+    }
+
+    /// Whether the part that the frame's checksum covers is as written.
+    pub(crate) fn verify(&self, salt: u64, offset: u64) -> bool {
+        verify(self.bytes, &self.header, salt, offset)
+    }
+
+    /// The bytes after the sections of a frame without events.
+    pub(crate) fn body(&self) -> &'a [u8] {
+        self.bytes.get(self.sections.end..).unwrap_or_default()
+    }
+
+    /// Finds event `index`. With `check`, verifies the bytes that it looks at.
+    pub(crate) fn event(
+        &self,
+        index: u32,
+        seed: IdSeed,
+        check: Option<FrameCheck>,
+        cache: &mut NameCache,
+    ) -> Result<Parts, EventFault> {
+        let front = self.front(index, check)?;
+        let mut names = Names::default();
+        (names.category, names.stream) = match front.stream {
+            Named::Stream(category, stream) => (category, stream),
+            Named::Back(back) => cache.stream(index, back, |holder| match self.front(holder, check)?.stream {
+                Named::Stream(category, stream) => Ok((category, stream)),
+                _ => Err(EventFault::Malformed),
+            })?,
+            Named::Name(_) => return Err(EventFault::Malformed),
+        };
+        names.name = match front.name {
+            Named::Name(name) => name,
+            Named::Back(back) => cache.name(index, back, |holder| match self.front(holder, check)?.name {
+                Named::Name(name) => Ok(name),
+                _ => Err(EventFault::Malformed),
+            })?,
+            Named::Stream(..) => return Err(EventFault::Malformed),
+        };
+        let frame = Frame { header: self.header, transaction_id: self.sections.id, index, seed };
+        front.parts(self.bytes, names, &frame).ok_or(EventFault::Malformed)
+    }
+
+    fn front(&self, index: u32, check: Option<FrameCheck>) -> Result<Front, EventFault> {
+        let slot = self.header.event(self.bytes, self.sections.end, index).ok_or(EventFault::Malformed)?;
+        if let Some(check) = check
+            && !slot.verify(self.bytes, check.seed, index)
+        {
+            return Err(EventFault::Checksum);
+        }
+        Front::decode(self.bytes, slot.start, slot.end).ok_or(EventFault::Malformed)
+    }
+}
+
+/// What verifying a frame's events takes: the frame's seed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FrameCheck {
+    seed: u32,
+}
+
+impl FrameCheck {
+    pub(crate) fn new(salt: u64, offset: u64) -> Self {
+        Self { seed: frame_seed(salt, offset) }
+    }
+}
+
+/// The names last found by way of an earlier event of the same frame: neighbours share them. One frame's cache is no use for
+/// another: make it anew.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct NameCache {
+    stream: Option<(u32, (Span, Span))>,
+    name: Option<(u32, Span)>,
+}
+
+impl NameCache {
+    fn stream(
+        &mut self,
+        index: u32,
+        back: u32,
+        find: impl FnOnce(u32) -> Result<(Span, Span), EventFault>,
+    ) -> Result<(Span, Span), EventFault> {
+        cached(&mut self.stream, index, back, find)
+    }
+
+    fn name(
+        &mut self,
+        index: u32,
+        back: u32,
+        find: impl FnOnce(u32) -> Result<Span, EventFault>,
+    ) -> Result<Span, EventFault> {
+        cached(&mut self.name, index, back, find)
+    }
+}
+
+fn cached<T: Copy>(
+    slot: &mut Option<(u32, T)>,
+    index: u32,
+    back: u32,
+    find: impl FnOnce(u32) -> Result<T, EventFault>,
+) -> Result<T, EventFault> {
+    let holder = index.checked_sub(back).ok_or(EventFault::Malformed)?;
+    if let Some((known, value)) = slot
+        && *known == holder
+    {
+        return Ok(*value);
+    }
+    let value = find(holder)?;
+    *slot = Some((holder, value));
+    Ok(value)
+}

@@ -1,0 +1,309 @@
+//! One event's bytes within a frame: writing them, and finding the fields in them.
+
+use super::bytes::{Fields, put_run, put_signed_varint, put_varint};
+use super::event_id::IdSeed;
+use super::frame::FrameHeader;
+use super::transaction::{attributes, put_attributes, put_time, span, time};
+use crate::vocabulary::attributes::Attributes;
+use crate::vocabulary::event::{EventId, Given, IdPart, IdRepr, Parts, Span, TransactionPart};
+use crate::vocabulary::payload::{PayloadKind, PayloadRef};
+use crate::vocabulary::time::Timestamp;
+use std::sync::Arc;
+
+/// Flags of an event. What is left out takes no bytes.
+mod flag {
+    pub(super) const ID: u16 = 1 << 0;
+    pub(super) const ID_IS_TEXT: u16 = 1 << 1;
+    pub(super) const ID_GIVEN: u16 = 1 << 2;
+    pub(super) const STREAM_SHARED: u16 = 1 << 3;
+    pub(super) const NAME_SHARED: u16 = 1 << 4;
+    pub(super) const OBSERVED_GIVEN: u16 = 1 << 5;
+    pub(super) const OBSERVED_IN_FULL: u16 = 1 << 6;
+    pub(super) const OCCURRED: u16 = 1 << 7;
+    pub(super) const OCCURRED_GIVEN: u16 = 1 << 8;
+    pub(super) const OCCURRED_IN_FULL: u16 = 1 << 9;
+    pub(super) const CONTENT_TYPE: u16 = 1 << 10;
+    pub(super) const SCHEMA: u16 = 1 << 11;
+    pub(super) const SCHEMA_VERSION: u16 = 1 << 12;
+    pub(super) const ATTRIBUTES: u16 = 1 << 13;
+    pub(super) const METADATA: u16 = 1 << 14;
+    /// Kept for a second word of flags: codec, compression and key of a later version.
+    pub(super) const EXTENDED: u16 = 1 << 15;
+}
+
+/// What an event says, apart from its stream and name, for writing.
+pub(crate) struct EventSource<'a> {
+    /// `None` for an id that follows from the store and the sequence number.
+    pub(crate) id: Option<&'a EventId>,
+    pub(crate) category: &'a str,
+    pub(crate) stream: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) payload: PayloadRef<'a>,
+    pub(crate) metadata: Option<&'a [u8]>,
+    pub(crate) attributes: &'a Attributes,
+    pub(crate) position: u64,
+    pub(crate) observed_at: Timestamp,
+    pub(crate) occurred_at: Timestamp,
+    pub(crate) given: Given,
+}
+
+/// How far back in the frame the event stands that carries this one's stream or name; `None` if it carries them itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shared {
+    pub(crate) stream: Option<u32>,
+    pub(crate) name: Option<u32>,
+}
+
+/// Nanoseconds from `base` to `time`, where that fits and is worth it.
+fn delta(time: Timestamp, base: Timestamp) -> Option<i64> {
+    i64::try_from(time.unix_nanoseconds() - base.unix_nanoseconds()).ok().filter(|delta| delta.unsigned_abs() < 1 << 55)
+}
+
+/// Writes an event.
+pub(crate) fn put(out: &mut Vec<u8>, event: &EventSource<'_>, shared: Shared, recorded_at: Timestamp) {
+    let set = |on: bool, flag: u16| if on { flag } else { 0 };
+    let observed = delta(event.observed_at, recorded_at);
+    let occurred = delta(event.occurred_at, event.observed_at);
+    let has_occurred = event.given.occurred_at || event.occurred_at != event.observed_at;
+    let id_is_text = event.id.is_some_and(|id| matches!(id.0, IdRepr::Text(_)));
+    let flags = set(event.id.is_some(), flag::ID)
+        | set(id_is_text, flag::ID_IS_TEXT)
+        | set(event.given.id, flag::ID_GIVEN)
+        | set(shared.stream.is_some(), flag::STREAM_SHARED)
+        | set(shared.name.is_some(), flag::NAME_SHARED)
+        | set(event.given.observed_at, flag::OBSERVED_GIVEN)
+        | set(observed.is_none(), flag::OBSERVED_IN_FULL)
+        | set(has_occurred, flag::OCCURRED)
+        | set(event.given.occurred_at, flag::OCCURRED_GIVEN)
+        | set(has_occurred && occurred.is_none(), flag::OCCURRED_IN_FULL)
+        | set(event.payload.content_type.is_some(), flag::CONTENT_TYPE)
+        | set(event.payload.schema.is_some(), flag::SCHEMA)
+        | set(event.payload.schema_version.is_some(), flag::SCHEMA_VERSION)
+        | set(!event.attributes.is_empty(), flag::ATTRIBUTES)
+        | set(event.metadata.is_some(), flag::METADATA);
+    out.extend_from_slice(&flags.to_le_bytes());
+    out.push(kind_code(event.payload.kind));
+    put_varint(out, event.position);
+    match event.id.map(|id| &id.0) {
+        Some(IdRepr::Uuid(bytes)) => out.extend_from_slice(bytes),
+        Some(IdRepr::Text(text)) => put_run(out, text.as_bytes()),
+        None => {}
+    }
+    match shared.stream {
+        Some(back) => put_varint(out, u64::from(back)),
+        None => {
+            put_run(out, event.category.as_bytes());
+            put_run(out, event.stream.as_bytes());
+        }
+    }
+    match shared.name {
+        Some(back) => put_varint(out, u64::from(back)),
+        None => put_run(out, event.name.as_bytes()),
+    }
+    match observed {
+        Some(delta) => put_signed_varint(out, delta),
+        None => put_time(out, event.observed_at),
+    }
+    if has_occurred {
+        match occurred {
+            Some(delta) => put_signed_varint(out, delta),
+            None => put_time(out, event.occurred_at),
+        }
+    }
+    put_extras(out, event);
+    out.extend_from_slice(event.payload.bytes);
+}
+
+fn put_extras(out: &mut Vec<u8>, event: &EventSource<'_>) {
+    if let Some(content_type) = event.payload.content_type {
+        put_run(out, content_type.as_bytes());
+    }
+    if let Some(schema) = event.payload.schema {
+        put_run(out, schema.as_bytes());
+    }
+    if let Some(version) = event.payload.schema_version {
+        put_varint(out, u64::from(version));
+    }
+    if !event.attributes.is_empty() {
+        put_attributes(out, event.attributes);
+    }
+    if let Some(metadata) = event.metadata {
+        put_run(out, metadata);
+    }
+}
+
+const fn kind_code(kind: PayloadKind) -> u8 {
+    match kind {
+        PayloadKind::None => 0,
+        PayloadKind::Binary => 1,
+        PayloadKind::Text => 2,
+        PayloadKind::MessagePack => 3,
+        PayloadKind::Json => 4,
+    }
+}
+
+const fn kind_of(code: u8) -> Option<PayloadKind> {
+    match code {
+        0 => Some(PayloadKind::None),
+        1 => Some(PayloadKind::Binary),
+        2 => Some(PayloadKind::Text),
+        3 => Some(PayloadKind::MessagePack),
+        4 => Some(PayloadKind::Json),
+        _ => None,
+    }
+}
+
+/// The names that an event carries itself, or how far back they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// Category and stream, here.
+    Stream(Span, Span),
+    /// The event's name, here.
+    Name(Span),
+    /// So many events before this one.
+    Back(u32),
+}
+
+/// The front of an event's bytes, which all else follows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Front {
+    flags: u16,
+    kind: PayloadKind,
+    pub(crate) position: u64,
+    id: Option<IdPart>,
+    pub(crate) stream: Named,
+    pub(crate) name: Named,
+    /// Where the times begin.
+    rest: usize,
+    end: usize,
+}
+
+impl Front {
+    /// Reads the front of the event that lies at `start..end` of `frame`.
+    pub(crate) fn decode(frame: &[u8], start: usize, end: usize) -> Option<Self> {
+        let mut fields = Fields::new(frame.get(..end)?, start);
+        let flags = fields.u16()?;
+        if flags & flag::EXTENDED != 0 {
+            return None;
+        }
+        let kind = kind_of(fields.u8()?)?;
+        let position = fields.varint()?;
+        let id = match (flags & flag::ID != 0, flags & flag::ID_IS_TEXT != 0) {
+            (false, false) => None,
+            (true, false) => Some(IdPart::Uuid(fields.fixed()?)),
+            (true, true) => Some(IdPart::Text(text(&mut fields)?)),
+            (false, true) => return None,
+        };
+        let stream = if flags & flag::STREAM_SHARED != 0 {
+            Named::Back(back(&mut fields)?)
+        } else {
+            Named::Stream(text(&mut fields)?, text(&mut fields)?)
+        };
+        let name = if flags & flag::NAME_SHARED != 0 {
+            Named::Back(back(&mut fields)?)
+        } else {
+            Named::Name(text(&mut fields)?)
+        };
+        Some(Self { flags, kind, position, id, stream, name, rest: fields.at(), end })
+    }
+
+    /// Reads the rest, and puts the event together with the names it carries or shares.
+    pub(crate) fn parts(self, frame: &[u8], names: Names, of: &Frame) -> Option<Parts> {
+        let mut fields = Fields::new(frame.get(..self.end)?, self.rest);
+        let has = |flag: u16| self.flags & flag != 0;
+        let recorded_at = of.header.recorded_at;
+        let observed_at = instant(&mut fields, recorded_at, has(flag::OBSERVED_IN_FULL))?;
+        let occurred_at = match has(flag::OCCURRED) {
+            true => instant(&mut fields, observed_at, has(flag::OCCURRED_IN_FULL))?,
+            false => observed_at,
+        };
+        let content_type = optional(&mut fields, has(flag::CONTENT_TYPE), text)?;
+        let schema = optional(&mut fields, has(flag::SCHEMA), text)?;
+        let schema_version = optional(&mut fields, has(flag::SCHEMA_VERSION), number)?;
+        let attributes = optional(&mut fields, has(flag::ATTRIBUTES), attributes)?.map(Arc::new);
+        let metadata = optional(&mut fields, has(flag::METADATA), run)?;
+        let payload = span(fields.at(), self.end)?;
+        let sequence_number = of.header.sequence + u64::from(of.index);
+        Some(Parts {
+            id: self.id.unwrap_or_else(|| IdPart::Uuid(of.seed.make(sequence_number, recorded_at))),
+            category: names.category,
+            stream: names.stream,
+            name: names.name,
+            payload,
+            payload_kind: self.kind,
+            schema_version,
+            content_type,
+            schema,
+            metadata,
+            attributes,
+            position: self.position,
+            sequence_number,
+            observed_at,
+            occurred_at,
+            given: Given {
+                id: has(flag::ID_GIVEN),
+                observed_at: has(flag::OBSERVED_GIVEN),
+                occurred_at: has(flag::OCCURRED_GIVEN),
+            },
+            transaction: TransactionPart {
+                id: of.transaction_id,
+                first: of.header.sequence,
+                count: of.header.count,
+                recorded_at,
+            },
+        })
+    }
+}
+
+/// What an event takes from its frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    pub(crate) header: FrameHeader,
+    pub(crate) transaction_id: Option<Span>,
+    pub(crate) index: u32,
+    pub(crate) seed: IdSeed,
+}
+
+/// Where an event's names lie, be it in its own bytes or in those of an event before it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Names {
+    pub(crate) category: Span,
+    pub(crate) stream: Span,
+    pub(crate) name: Span,
+}
+
+/// A field that is there or not: malformed is `None`, left out is `Some(None)`.
+#[expect(clippy::option_option, reason = "left out and malformed are two things")]
+fn optional<'a, T>(
+    fields: &mut Fields<'a>,
+    there: bool,
+    read: impl FnOnce(&mut Fields<'a>) -> Option<T>,
+) -> Option<Option<T>> {
+    if there { read(fields).map(Some) } else { Some(None) }
+}
+
+fn number(fields: &mut Fields<'_>) -> Option<u32> {
+    u32::try_from(fields.varint()?).ok()
+}
+
+fn run(fields: &mut Fields<'_>) -> Option<Span> {
+    let length = fields.run()?.len();
+    span(fields.at() - length, fields.at())
+}
+
+fn text(fields: &mut Fields<'_>) -> Option<Span> {
+    let length = fields.text()?.len();
+    span(fields.at() - length, fields.at())
+}
+
+fn back(fields: &mut Fields<'_>) -> Option<u32> {
+    u32::try_from(fields.varint()?).ok().filter(|back| *back > 0)
+}
+
+fn instant(fields: &mut Fields<'_>, base: Timestamp, in_full: bool) -> Option<Timestamp> {
+    if in_full {
+        return time(fields);
+    }
+    let nanoseconds = base.unix_nanoseconds() + i128::from(fields.signed_varint()?);
+    Timestamp::from_unix_nanoseconds(nanoseconds).ok()
+}

@@ -1,0 +1,242 @@
+//! Frames: the header that every frame has, and how a frame proves itself.
+
+use super::bytes::Fields;
+use super::checksum::{crc, event_seed, frame_seed};
+use crate::vocabulary::time::Timestamp;
+
+/// Bytes of the header of a frame without a table of events.
+pub(crate) const HEADER_BYTES: usize = 48;
+/// Bytes of the header of a frame with a table: the fixed part, the length that the checksum covers, and room.
+pub(crate) const TABLE_HEADER_BYTES: usize = 56;
+/// Bytes of one entry of the table of events: a checksum and where the event ends.
+pub(crate) const TABLE_ENTRY_BYTES: usize = 8;
+
+/// The frame's checksum covers its header, sections and table; each event has a checksum of its own in the table.
+pub(crate) const TABLE: u8 = 1 << 0;
+/// The frame carries a transaction id and digest.
+pub(crate) const TRANSACTION_ID: u8 = 1 << 1;
+/// The frame carries attributes of the transaction.
+pub(crate) const ATTRIBUTES: u8 = 1 << 2;
+/// The frame carries system records.
+pub(crate) const RECORDS: u8 = 1 << 3;
+/// The durable mark is an offset in the segment before this one.
+pub(crate) const MARK_IN_PREVIOUS: u8 = 1 << 4;
+/// The flags in use; any other makes a frame invalid.
+const KNOWN_FLAGS: u8 = TABLE | TRANSACTION_ID | ATTRIBUTES | RECORDS | MARK_IN_PREVIOUS;
+
+/// What a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A transaction with at least one event, or with system records alone.
+    Transaction,
+    /// The first frame of a segment: makes it the successor of the one before.
+    Opening,
+    /// Says that everything before it is durable.
+    Watermark,
+    /// The last frame of a store that was closed in good order.
+    Close,
+}
+
+impl Kind {
+    const fn code(self) -> u8 {
+        match self {
+            Kind::Transaction => 1,
+            Kind::Opening => 2,
+            Kind::Watermark => 3,
+            Kind::Close => 4,
+        }
+    }
+
+    const fn of(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Kind::Transaction),
+            2 => Some(Kind::Opening),
+            3 => Some(Kind::Watermark),
+            4 => Some(Kind::Close),
+            _ => None,
+        }
+    }
+}
+
+/// The header of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FrameHeader {
+    pub(crate) crc: u32,
+    /// Bytes of the whole frame, without the padding to a multiple of eight.
+    pub(crate) length: u32,
+    pub(crate) kind: Kind,
+    pub(crate) flags: u8,
+    /// How many events.
+    pub(crate) count: u32,
+    /// The sequence number of the first event; of the next one, where there are none.
+    pub(crate) sequence: u64,
+    pub(crate) recorded_at: Timestamp,
+    /// Raised by every opening of the store.
+    pub(crate) epoch: u32,
+    /// What was known durable when the frame was written: an offset in units of eight bytes.
+    pub(crate) mark: u32,
+    /// The checksum of the frame before: 0 in the first frame of a store.
+    pub(crate) link: u32,
+    /// How many bytes the checksum covers.
+    pub(crate) covered: u32,
+}
+
+impl FrameHeader {
+    /// Reads the header at the beginning of `frame`. Checks that it makes sense, not its checksum.
+    pub(crate) fn decode(frame: &[u8]) -> Option<Self> {
+        let mut fields = Fields::new(frame, 0);
+        let crc = fields.u32()?;
+        let length = fields.u32()?;
+        let kind = Kind::of(fields.u8()?)?;
+        let flags = fields.u8()?;
+        let header_units = fields.u8()?;
+        let reserved = fields.u8()?;
+        let count = fields.u32()?;
+        let sequence = fields.u64()?;
+        let seconds = fields.i64()?;
+        let nanoseconds = fields.u32()?;
+        let epoch = fields.u32()?;
+        let mark = fields.u32()?;
+        let link = fields.u32()?;
+        let has_table = flags & TABLE != 0;
+        let header_bytes = if has_table { TABLE_HEADER_BYTES } else { HEADER_BYTES };
+        let sane = flags & !KNOWN_FLAGS == 0
+            && reserved == 0
+            && usize::from(header_units) * 8 == header_bytes
+            && length as usize >= header_bytes
+            && (kind == Kind::Transaction || count == 0)
+            && (count <= 1 || has_table)
+            && (count > 0 || !has_table);
+        if !sane {
+            return None;
+        }
+        let covered = if has_table {
+            let covered = fields.u32()?;
+            let room = fields.u32()?;
+            let least = header_bytes as u64 + u64::from(count) * TABLE_ENTRY_BYTES as u64;
+            if room != 0 || u64::from(covered) < least || covered > length {
+                return None;
+            }
+            covered
+        } else {
+            length
+        };
+        let recorded_at = Timestamp::from_unix(seconds, nanoseconds).ok()?;
+        Some(Self { crc, length, kind, flags, count, sequence, recorded_at, epoch, mark, link, covered })
+    }
+
+    /// The header's bytes without its checksum; as many as [`FrameHeader::header_bytes`] count.
+    pub(crate) fn encode(&self) -> [u8; TABLE_HEADER_BYTES] {
+        let mut header = [0; TABLE_HEADER_BYTES];
+        let mut at = 4;
+        let mut put = |field: &[u8]| {
+            header[at..at + field.len()].copy_from_slice(field);
+            at += field.len();
+        };
+        put(&self.length.to_le_bytes());
+        put(&[self.kind.code(), self.flags, if self.has_table() { 7 } else { 6 }, 0]);
+        put(&self.count.to_le_bytes());
+        put(&self.sequence.to_le_bytes());
+        put(&self.recorded_at.unix_seconds().to_le_bytes());
+        put(&self.recorded_at.subsecond_nanoseconds().to_le_bytes());
+        put(&self.epoch.to_le_bytes());
+        put(&self.mark.to_le_bytes());
+        put(&self.link.to_le_bytes());
+        if self.has_table() {
+            put(&self.covered.to_le_bytes());
+        }
+        header
+    }
+
+    /// Bytes of the header itself.
+    pub(crate) fn header_bytes(&self) -> usize {
+        if self.flags & TABLE != 0 { TABLE_HEADER_BYTES } else { HEADER_BYTES }
+    }
+
+    /// Whether the events have checksums of their own.
+    pub(crate) fn has_table(&self) -> bool {
+        self.flags & TABLE != 0
+    }
+
+    /// The durable mark as a place, for a frame that stands in `segment`.
+    pub(crate) fn mark_place(&self, segment: u64) -> super::place::Place {
+        let segment = if self.flags & MARK_IN_PREVIOUS != 0 { segment.saturating_sub(1) } else { segment };
+        super::place::Place { segment, offset: u64::from(self.mark) << 3 }
+    }
+
+    /// Where event `index` lies within the frame, and its checksum where it has one of its own.
+    pub(crate) fn event(&self, frame: &[u8], body: usize, index: u32) -> Option<EventSlot> {
+        if index >= self.count {
+            return None;
+        }
+        if !self.has_table() {
+            return Some(EventSlot { start: body, end: self.length as usize, crc: None });
+        }
+        let table = (self.covered as usize).checked_sub(self.count as usize * TABLE_ENTRY_BYTES)?;
+        let entry = table + index as usize * TABLE_ENTRY_BYTES;
+        let mut fields = Fields::new(frame, entry);
+        let crc = fields.u32()?;
+        let end = fields.u32()? as usize;
+        let start = match index {
+            0 => self.covered as usize,
+            _ => Fields::new(frame, entry - 4).u32()? as usize,
+        };
+        let fits = self.covered as usize <= start && start <= end && end <= self.length as usize;
+        fits.then_some(EventSlot { start, end, crc: Some(crc) })
+    }
+}
+
+/// Where an event's bytes lie within its frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EventSlot {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// The event's own checksum; without one the frame's covers it.
+    pub(crate) crc: Option<u32>,
+}
+
+impl EventSlot {
+    /// Whether the event's bytes have their checksum. Where the frame's covers them, that was checked with the frame.
+    pub(crate) fn verify(&self, frame: &[u8], frame_seed: u32, index: u32) -> bool {
+        match (self.crc, frame.get(self.start..self.end)) {
+            (None, Some(_)) => true,
+            (Some(expected), Some(bytes)) => crc(event_seed(frame_seed, index), bytes) == expected,
+            (_, None) => false,
+        }
+    }
+}
+
+/// Whether the part of `frame` that its checksum covers is as it was written at `offset` of a segment with this salt.
+pub(crate) fn verify(frame: &[u8], header: &FrameHeader, salt: u64, offset: u64) -> bool {
+    frame
+        .get(4..header.covered as usize)
+        .is_some_and(|covered| crc(frame_seed(salt, offset), covered) == header.crc)
+}
+
+/// Puts the checksum into a finished frame, and returns it.
+pub(crate) fn seal(frame: &mut [u8], covered: usize, salt: u64, offset: u64) -> u32 {
+    let sum = frame.get(4..covered).map_or(0, |covered| crc(frame_seed(salt, offset), covered));
+    if let Some(slot) = frame.get_mut(..4) {
+        slot.copy_from_slice(&sum.to_le_bytes());
+    }
+    sum
+}
+
+/// Verifies a whole frame, every event included: what recovery does, hashing each byte once.
+pub(crate) fn verify_whole(frame: &[u8], header: &FrameHeader, salt: u64, offset: u64) -> bool {
+    if !verify(frame, header, salt, offset) {
+        return false;
+    }
+    if !header.has_table() {
+        return true;
+    }
+    let seed = frame_seed(salt, offset);
+    let mut expected_start = header.covered as usize;
+    for index in 0..header.count {
+        match header.event(frame, 0, index) {
+            Some(slot) if slot.start == expected_start && slot.verify(frame, seed, index) => expected_start = slot.end,
+            _ => return false,
+        }
+    }
+    expected_start == header.length as usize
+}

@@ -1,0 +1,288 @@
+//! The index of one segment, in memory: built as the segment is written or recovered.
+
+use super::chunks::Chunks;
+use super::dictionary::{Dictionary, Entry};
+use super::postings::{Pool, PoolFull, RunPlace};
+use super::transactions::TransactionIds;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Where a segment's events are: by number, by stream, category and name, streams by name alone, transactions by id.
+#[derive(Debug)]
+pub(crate) struct HotIndex {
+    /// The number of the segment's first event.
+    base: u64,
+    /// For every event, the address of its frame: offset in units of eight bytes.
+    frames: Chunks<AtomicU32>,
+    /// How many events there are, staged ones included.
+    count: AtomicU32,
+    /// Frames with events.
+    transactions: AtomicU64,
+    categories: Dictionary,
+    /// Streams, owned by their category's number; `first` is the position of the first event in this segment.
+    streams: Dictionary,
+    /// Stream names without their categories; their postings are the numbers of the streams.
+    stream_names: Dictionary,
+    names: Dictionary,
+    ids: TransactionIds,
+    pool: Pool,
+}
+
+/// A category, stream or name within the index of one segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EntryId(Which, u32);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Category,
+    Stream,
+    Name,
+}
+
+/// An event to be added.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addition<'a> {
+    pub(crate) category: &'a str,
+    pub(crate) stream: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) position: u64,
+}
+
+/// The index of a segment cannot take more: the segment must be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct IndexFull;
+
+impl From<PoolFull> for IndexFull {
+    fn from(_: PoolFull) -> Self {
+        IndexFull
+    }
+}
+
+impl HotIndex {
+    /// The index of a segment whose first event will have the number `base`.
+    pub(crate) fn new(base: u64, seed: u64) -> Self {
+        Self {
+            base,
+            frames: Chunks::default(),
+            count: AtomicU32::new(0),
+            transactions: AtomicU64::new(0),
+            categories: Dictionary::new(seed),
+            streams: Dictionary::new(seed ^ 1),
+            stream_names: Dictionary::new(seed ^ 2),
+            names: Dictionary::new(seed ^ 3),
+            ids: TransactionIds::new(seed ^ 4),
+            pool: Pool::default(),
+        }
+    }
+
+    /// The number of the segment's first event.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// How many events are in the segment, staged ones included.
+    pub(crate) fn count(&self) -> u32 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// How many transactions with events are in the segment, staged ones included.
+    pub(crate) fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
+    }
+
+    /// Adds the events of the frame at `offset`, in order. For the writer alone. Readers see them once the revision says so.
+    pub(crate) fn add<'a>(
+        &self,
+        offset: u64,
+        id: Option<&str>,
+        events: impl Iterator<Item = Addition<'a>>,
+    ) -> Result<(), IndexFull> {
+        let address = u32::try_from(offset >> 3).map_err(|_| IndexFull)?;
+        let before = self.count.load(Ordering::Relaxed);
+        let mut ordinal = before;
+        for event in events {
+            self.add_event(ordinal, &event)?;
+            self.frames.make(ordinal).ok_or(IndexFull)?.store(address, Ordering::Relaxed);
+            ordinal = ordinal.checked_add(1).ok_or(IndexFull)?;
+        }
+        if let Some(id) = id {
+            self.ids.add(id, address).ok_or(IndexFull)?;
+        }
+        self.count.store(ordinal, Ordering::Release);
+        self.transactions.fetch_add(u64::from(ordinal > before), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn add_event(&self, ordinal: u32, event: &Addition<'_>) -> Result<(), IndexFull> {
+        let (category_key, stream_key) = (event.category.as_bytes(), event.stream.as_bytes());
+        let (category, category_entry) = match self.categories.find(0, category_key) {
+            Some(found) => found,
+            None => self.categories.add(0, category_key, 0)?,
+        };
+        category_entry.push(&self.pool, ordinal)?;
+        let stream_entry = match self.streams.find(category, stream_key) {
+            Some((_, entry)) => entry,
+            None => {
+                let (number, entry) = self.streams.add(category, stream_key, event.position)?;
+                let (_, name_entry) = match self.stream_names.find(0, stream_key) {
+                    Some(found) => found,
+                    None => self.stream_names.add(0, stream_key, 0)?,
+                };
+                name_entry.push(&self.pool, number)?;
+                entry
+            }
+        };
+        stream_entry.push(&self.pool, ordinal)?;
+        let (_, name_entry) = match self.names.find(0, event.name.as_bytes()) {
+            Some(found) => found,
+            None => self.names.add(0, event.name.as_bytes(), 0)?,
+        };
+        name_entry.push(&self.pool, ordinal)?;
+        Ok(())
+    }
+
+    /// The offset of the frame that holds the event with this number, be it staged or not.
+    pub(crate) fn frame_of(&self, sequence_number: u64) -> Option<u64> {
+        let ordinal = u32::try_from(sequence_number.checked_sub(self.base)?).ok()?;
+        if ordinal >= self.count() {
+            return None;
+        }
+        Some(u64::from(self.frames.get(ordinal)?.load(Ordering::Relaxed)) << 3)
+    }
+
+    /// The category of this name.
+    pub(crate) fn category(&self, category: &str) -> Option<EntryId> {
+        self.categories.find(0, category.as_bytes()).map(|(number, _)| EntryId(Which::Category, number))
+    }
+
+    /// The stream of this name in this category.
+    pub(crate) fn stream(&self, category: &str, stream: &str) -> Option<EntryId> {
+        let (owner, _) = self.categories.find(0, category.as_bytes())?;
+        self.streams.find(owner, stream.as_bytes()).map(|(number, _)| EntryId(Which::Stream, number))
+    }
+
+    /// The events of this name.
+    pub(crate) fn name(&self, name: &str) -> Option<EntryId> {
+        self.names.find(0, name.as_bytes()).map(|(number, _)| EntryId(Which::Name, number))
+    }
+
+    /// The streams of this name, whatever their category.
+    pub(crate) fn streams_named(&self, stream: &str) -> impl Iterator<Item = EntryId> {
+        let named = self.stream_names.find(0, stream.as_bytes()).map(|(_, entry)| entry);
+        let mut place = RunPlace::default();
+        let count = named.map_or(0, Entry::len);
+        (0..count).filter_map(move |index| {
+            named?.get(&self.pool, index, &mut place).map(|number| EntryId(Which::Stream, number))
+        })
+    }
+
+    fn entry(&self, id: EntryId) -> Option<&Entry> {
+        match id.0 {
+            Which::Category => self.categories.entry(id.1),
+            Which::Stream => self.streams.entry(id.1),
+            Which::Name => self.names.entry(id.1),
+        }
+    }
+
+    /// The position that follows a stream's last in this segment; staged events count.
+    pub(crate) fn next_position(&self, stream: EntryId) -> u64 {
+        self.entry(stream).map_or(0, |entry| entry.first() + u64::from(entry.len()))
+    }
+
+    /// The position of a stream's first event in this segment.
+    pub(crate) fn first_position(&self, stream: EntryId) -> u64 {
+        self.entry(stream).map_or(0, Entry::first)
+    }
+
+    /// How many of an entry's events are numbered below `sequence_number`.
+    pub(crate) fn count_below(&self, id: EntryId, sequence_number: u64) -> u32 {
+        let ordinal = u32::try_from(sequence_number.saturating_sub(self.base)).unwrap_or(u32::MAX);
+        self.entry(id).map_or(0, |entry| entry.count_below(&self.pool, ordinal))
+    }
+
+    /// The sequence number of an entry's event at `index`.
+    pub(crate) fn event_at(&self, id: EntryId, index: u32, place: &mut RunPlace) -> Option<u64> {
+        self.entry(id)?.get(&self.pool, index, place).map(|ordinal| self.base + u64::from(ordinal))
+    }
+
+    /// The names of categories with an event below `sequence_number`.
+    pub(crate) fn category_names(&self, sequence_number: u64) -> impl Iterator<Item = &[u8]> {
+        self.entries_below(&self.categories, sequence_number).map(Entry::key)
+    }
+
+    /// The names of a category's streams with an event below `sequence_number`.
+    pub(crate) fn stream_names(&self, category: &str, sequence_number: u64) -> impl Iterator<Item = &[u8]> {
+        let owner = self.categories.find(0, category.as_bytes()).map(|(number, _)| number);
+        self.entries_below(&self.streams, sequence_number)
+            .filter(move |entry| Some(entry.owner()) == owner)
+            .map(Entry::key)
+    }
+
+    /// Category and stream of all streams with an event below `sequence_number`.
+    pub(crate) fn all_streams(&self, sequence_number: u64) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.entries_below(&self.streams, sequence_number).filter_map(|entry| {
+            let category = self.categories.entry(entry.owner())?;
+            Some((category.key(), entry.key()))
+        })
+    }
+
+    fn entries_below<'a>(
+        &'a self,
+        dictionary: &'a Dictionary,
+        sequence_number: u64,
+    ) -> impl Iterator<Item = &'a Entry> {
+        let limit = u32::try_from(sequence_number.saturating_sub(self.base)).unwrap_or(u32::MAX);
+        (0..dictionary.len()).filter_map(|number| dictionary.entry(number)).filter(move |entry| {
+            entry.get(&self.pool, 0, &mut RunPlace::default()).is_some_and(|ordinal| ordinal < limit)
+        })
+    }
+
+    /// The offsets of the frames whose transaction may have this id, staged ones included.
+    pub(crate) fn transactions_with(&self, id: &str) -> impl Iterator<Item = u64> {
+        self.ids.candidates(id).map(|address| u64::from(address) << 3)
+    }
+
+    /// Bytes of memory that the index takes, names apart.
+    pub(crate) fn bytes(&self) -> u64 {
+        let dictionaries = [&self.categories, &self.streams, &self.stream_names, &self.names];
+        let entries: u64 = dictionaries.iter().map(|dictionary| dictionary.bytes()).sum();
+        entries + self.frames.bytes() + self.pool.bytes() + self.ids.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addition<'a>(category: &'a str, stream: &'a str, name: &'a str, position: u64) -> Addition<'a> {
+        Addition { category, stream, name, position }
+    }
+
+    #[test]
+    fn events_are_found_by_number_stream_category_and_name() {
+        let index = HotIndex::new(100, 7);
+        let events = [("a", "b-c", "n1"), ("a-b", "c", "n2"), ("a", "c", "n1"), ("a", "b-c", "n2")];
+        let mut positions = std::collections::HashMap::new();
+        for (number, (category, stream, name)) in events.iter().enumerate() {
+            let position = positions.entry((category, stream)).or_insert(5);
+            let offset = 4_096 + 64 * number as u64;
+            index.add(offset, Some(name), [addition(category, stream, name, *position)].into_iter()).unwrap();
+            *position += 1;
+        }
+        assert_eq!(index.frame_of(102), Some(4_096 + 128));
+        assert_eq!((index.frame_of(99), index.frame_of(104)), (None, None));
+        let stream = index.stream("a", "b-c").unwrap();
+        assert_eq!((index.first_position(stream), index.next_position(stream)), (5, 7));
+        let mut place = RunPlace::default();
+        let numbers: Vec<u64> = (0..2).filter_map(|at| index.event_at(stream, at, &mut place)).collect();
+        assert_eq!(numbers, [100, 103]);
+        assert_eq!(index.count_below(index.category("a").unwrap(), 103), 2);
+        assert_eq!(index.count_below(index.name("n2").unwrap(), 104), 2);
+        let named: Vec<EntryId> = index.streams_named("c").collect();
+        assert_eq!(named, [index.stream("a-b", "c").unwrap(), index.stream("a", "c").unwrap()]);
+        assert_eq!(index.stream_names("a", 101).count(), 1, "only what lies below the snapshot");
+        assert_eq!(index.stream_names("a", 104).count(), 2);
+        assert_eq!(index.category_names(101).count(), 1);
+        assert!(index.transactions_with("n1").any(|offset| offset == 4_096));
+        assert!(index.stream("a", "zzz").is_none() && index.category("zzz").is_none());
+    }
+}

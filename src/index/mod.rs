@@ -1,0 +1,14 @@
+//! Floor 5: where events are, by number, stream, category, name and transaction id. Can always be rebuilt from the log.
+//!
+//! One writer inserts, any number of readers look up, and nobody locks: everything that changes is an atomic, grows by adding
+//! chunks that never move, and is reached by readers only through counts that are stored after what they count. Readers ignore
+//! what lies beyond their snapshot's revision.
+
+mod chunks;
+mod dictionary;
+mod hot;
+mod postings;
+mod transactions;
+
+pub(crate) use hot::{Addition, EntryId, HotIndex};
+pub(crate) use postings::RunPlace;

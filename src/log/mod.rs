@@ -1,0 +1,7 @@
+//! Floor 4: many segments: their names, making them, reading them in order, and recovery.
+
+mod recovery;
+mod segments;
+
+pub(crate) use recovery::{Reading, RecoveredSegment, Tail, Visitor, read, repair};
+pub(crate) use segments::{create_segment, is_temporary, segment_name, segment_number};

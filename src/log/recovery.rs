@@ -1,0 +1,313 @@
+//! Recovery: reads all segments in order, decides what the end of the log is, and repairs it. Scan, decide, repair: three steps.
+//!
+//! Two places decide. X is the first place where a frame fails. W is the furthest durable mark that any valid frame proves, be it
+//! before X or after it. The cases:
+//!
+//! | case | X and W | behind X | verdict |
+//! |---|---|---|---|
+//! | A | the last frame before X closes the store | zeros | clean |
+//! | B | W <= X | zeros | ended without closing; nothing torn |
+//! | C | W <= X | anything else | torn: an unfinished write; what stands behind X was never acknowledged as durable |
+//! | D | W > X | anything | corrupt: bytes that were durable are damaged |
+//! | E | a segment is missing, or its header is damaged | - | corrupt |
+//! | F | more looks like frames behind X than can be checked | - | corrupt: nothing may be concluded |
+//!
+//! Whether X lies in the last segment does not matter: a segment may have a successor before it is durable, and a crash then
+//! tears it; if it was durable, a mark says so.
+
+use super::segments::{is_temporary, segment_name, segment_number};
+use crate::disk::{Disk, DiskFile};
+use crate::format::decode::FrameView;
+use crate::format::place::Place;
+use crate::format::segment_header::{FORMAT, HEADER_BYTES, HEADER_FIELDS, HeaderFault, SegmentHeader};
+use crate::segment::{Chain, ScanEnd, Stop, scan, search_marks};
+use crate::vocabulary::error::{Corruption, IoFailure, OpenError};
+use std::sync::Arc;
+
+/// What takes in the frames of a log as it is read.
+pub(crate) trait Visitor {
+    /// A segment begins; its first event will have the number `base`.
+    fn segment(&mut self, header: &SegmentHeader, file: &Arc<dyn DiskFile>, base: u64) -> Result<(), IoFailure>;
+
+    /// A valid frame. May refuse one that makes no sense, and say why.
+    fn frame(&mut self, place: Place, frame: &FrameView<'_>) -> Result<(), &'static str>;
+
+    /// Something that costs no data but should not be: bytes between frames that are not zeros.
+    fn oddity(&mut self, _place: Place, _what: &'static str) {}
+
+    /// Bytes were read: so many of all segments' together.
+    fn progress(&mut self, _done: u64, _total: u64) {}
+}
+
+/// A segment that is part of the log.
+#[derive(Debug, Clone)]
+pub(crate) struct RecoveredSegment {
+    pub(crate) header: SegmentHeader,
+    pub(crate) file: Arc<dyn DiskFile>,
+    /// Behind its last valid frame.
+    pub(crate) end: u64,
+}
+
+/// How the log ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// Case A.
+    Closed,
+    /// Case B.
+    Open,
+    /// Case C: what stands behind the end, and behind what it ends in turn.
+    Torn { what: &'static str, garbage_end: u64 },
+}
+
+/// A log as it was read.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) segments: Vec<RecoveredSegment>,
+    pub(crate) chain: Chain,
+    pub(crate) tail: Tail,
+    /// Segments behind the end: prepared and not in use, or torn off with it. They hold nothing durable.
+    pub(crate) dead: Vec<String>,
+    /// Files that were being made.
+    pub(crate) temporary: Vec<String>,
+    /// Highest epoch seen, dead frames included.
+    pub(crate) epoch: u32,
+}
+
+/// Reads the log in `disk`. Writes nothing. `None` where there are no segments.
+///
+/// # Errors
+/// [`OpenError::Corrupt`] in the cases D, E and F; [`OpenError::NewerFormat`]; [`OpenError::NotAStore`] where there are other
+/// files and no segments.
+pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> Result<Option<Reading>, OpenError> {
+    let mut names = disk.list()?;
+    names.sort_unstable();
+    let temporary: Vec<String> = names.iter().filter(|name| is_temporary(name)).cloned().collect();
+    let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
+    numbers.sort_unstable();
+    if numbers.is_empty() {
+        let foreign = names.iter().find(|name| !is_temporary(name) && *name != "LOCK");
+        return match foreign {
+            Some(found) => {
+                Err(OpenError::NotAStore { path: disk.path().to_owned(), found: found.clone() })
+            }
+            None => Ok(None),
+        };
+    }
+    let files = open_all(disk, &numbers, write)?;
+    let walked = walk(&files, visitor)?;
+    let (tail, epoch) = judge(&files, &walked)?;
+    let used = walked.segments.len();
+    let dead = files.iter().skip(used).map(|(header, _)| segment_name(header.number)).collect();
+    let Walked { segments, chain, .. } = walked;
+    Ok(Some(Reading { segments, chain, tail, dead, temporary, epoch }))
+}
+
+type Files = Vec<(SegmentHeader, Arc<dyn DiskFile>)>;
+
+/// Opens all segments and reads their headers: case E.
+fn open_all(disk: &dyn Disk, numbers: &[u64], write: bool) -> Result<Files, OpenError> {
+    let mut files: Files = Vec::with_capacity(numbers.len());
+    for (expected, number) in (1..).zip(numbers) {
+        if *number != expected {
+            let what = format!("the segment is missing, and segment {number} is there");
+            return Err(Corruption { segment: expected, offset: 0, what }.into());
+        }
+        let file = disk.open(&segment_name(*number), write)?;
+        let corrupt = |what: String| OpenError::from(Corruption { segment: *number, offset: 0, what });
+        if file.length() < HEADER_BYTES {
+            return Err(corrupt(format!("the file has {} bytes, less than a header", file.length())));
+        }
+        let mut bytes = [0; HEADER_FIELDS];
+        file.read_at(0, &mut bytes)?;
+        let header = match SegmentHeader::decode(&bytes) {
+            Ok(header) => header,
+            Err(HeaderFault::Invalid(what)) => return Err(corrupt(what.into())),
+            Err(HeaderFault::Newer { format, incompatible }) => {
+                return Err(OpenError::NewerFormat {
+                    path: file.path(),
+                    found: format,
+                    supported: FORMAT,
+                    detail: format!("feature bits {incompatible:#x}"),
+                });
+            }
+        };
+        if header.number != *number {
+            return Err(corrupt(format!("the file is that of segment {}", header.number)));
+        }
+        if header.length != file.length() {
+            return Err(corrupt(format!("the file has {} bytes, and was made with {}", file.length(), header.length)));
+        }
+        if let Some((first, _)) = files.first()
+            && first.store_id != header.store_id
+        {
+            return Err(corrupt("the segment belongs to another store".into()));
+        }
+        files.push((header, file));
+    }
+    Ok(files)
+}
+
+/// The log up to the first place where a frame fails.
+struct Walked {
+    segments: Vec<RecoveredSegment>,
+    chain: Chain,
+    end: ScanEnd,
+}
+
+/// Follows the frames through the segments as far as they are valid.
+fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
+    let total: u64 = files.iter().map(|(header, _)| header.length).sum();
+    let mut done = 0;
+    let mut walked = Walked {
+        segments: Vec::new(),
+        chain: Chain::START,
+        end: ScanEnd { offset: HEADER_BYTES, stop: Stop::Nothing, opened: false },
+    };
+    let mut previous_end = 0;
+    for (header, file) in files {
+        visitor.progress(done, total);
+        let mut chain = walked.chain;
+        let mut begun = false;
+        let end = {
+            let base = chain.sequence;
+            let mut failed = None;
+            let end = scan(&**file, header, previous_end, &mut chain, &mut |place, frame| {
+                if !begun {
+                    begun = true;
+                    if let Err(error) = visitor.segment(header, file, base) {
+                        failed = Some(error);
+                        return Err("the segment cannot be mapped");
+                    }
+                }
+                visitor.progress(done + place.offset, total);
+                visitor.frame(place, frame)
+            })?;
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+            end
+        };
+        if !end.opened {
+            // Not a successor: the log ends where the segment before ended. The first segment alone cannot do without.
+            if walked.segments.is_empty() {
+                walked.end = end;
+            }
+            break;
+        }
+        walked.segments.push(RecoveredSegment { header: header.clone(), file: Arc::clone(file), end: end.offset });
+        walked.chain = chain;
+        walked.end = end;
+        previous_end = end.offset;
+        done += header.length;
+        // If the scan ended at an invalid frame, a later segment may still continue from this very place: its opening frame then
+        // says so, and what stands behind the end is of no account. The next turn of the loop finds out.
+    }
+    visitor.progress(total, total);
+    Ok(walked)
+}
+
+/// Decides what the end of the log is.
+fn judge(files: &Files, walked: &Walked) -> Result<(Tail, u32), OpenError> {
+    let last = walked.segments.last().map_or(1, |segment| segment.header.number);
+    let x = Place { segment: last, offset: walked.end.offset };
+    let mut w = walked.chain.mark;
+    let mut garbage_end = x.offset;
+    let mut behind_is_zero = true;
+    let used = walked.segments.len().max(1);
+    for (index, (header, file)) in files.iter().enumerate().skip(used - 1) {
+        let from = if index + 1 == used { x.offset } else { HEADER_BYTES };
+        let found = search_marks(&**file, header, from)?;
+        if found.gave_up {
+            let what = "too much behind the last valid frame looks like frames to tell what was durable".into();
+            return Err(Corruption { segment: header.number, offset: from, what }.into());
+        }
+        w = w.max(found.mark.unwrap_or(w));
+        behind_is_zero &= found.end == from;
+        if index + 1 == used {
+            garbage_end = found.end;
+        }
+    }
+    let why = match walked.end.stop {
+        Stop::Nothing => "no frame stands here",
+        Stop::Invalid(why) => why,
+    };
+    if w > x {
+        let what = format!("{why}, and the log was durable up to {w}");
+        return Err(Corruption { segment: x.segment, offset: x.offset, what }.into());
+    }
+    if walked.segments.is_empty() {
+        let what = format!("the first segment has no valid opening frame: {why}");
+        return Err(Corruption { segment: x.segment, offset: x.offset, what }.into());
+    }
+    let tail = match (walked.chain.closed, behind_is_zero) {
+        (true, true) => Tail::Closed,
+        (false, true) => Tail::Open,
+        (_, false) => Tail::Torn { what: why, garbage_end },
+    };
+    Ok((tail, walked.chain.epoch))
+}
+
+/// Makes the end of a log that was not closed durable, and what stands behind it unreadable as frames. Safe to be cut short and
+/// done again.
+///
+/// # Errors
+/// [`IoFailure`]; the log is then as it was, or further repaired.
+pub(crate) fn repair(disk: &dyn Disk, reading: &Reading) -> Result<(), IoFailure> {
+    // First of all no segment behind the end may look like a successor: its opening frame would not fit what comes next.
+    if !reading.dead.is_empty() || !reading.temporary.is_empty() {
+        for name in reading.dead.iter().rev().chain(&reading.temporary) {
+            disk.remove(name)?;
+        }
+        disk.sync_directory()?;
+    }
+    if reading.tail == Tail::Closed {
+        return Ok(());
+    }
+    let Some(last) = reading.segments.last() else {
+        return Ok(());
+    };
+    if let Tail::Torn { garbage_end, .. } = reading.tail {
+        // The header of the dead frame goes first, alone: zeros in any order could complete a frame whose missing lines were
+        // meant to be zeros.
+        zero(&*last.file, last.end, garbage_end.min(last.end + 64))?;
+        last.file.sync()?;
+        zero(&*last.file, last.end, garbage_end)?;
+        last.file.sync()?;
+    }
+    // A sync that failed before the crash may have left clean pages over stale blocks: write again what is not proven durable.
+    for segment in &reading.segments {
+        let end = Place { segment: segment.header.number, offset: segment.end };
+        if end > reading.chain.mark {
+            let from = reading.chain.mark.max(Place::start_of(segment.header.number)).offset;
+            rewrite(&*segment.file, from, segment.end)?;
+            segment.file.sync()?;
+        }
+    }
+    Ok(())
+}
+
+const PIECE: usize = 1 << 20;
+
+fn zero(file: &dyn DiskFile, from: u64, to: u64) -> Result<(), IoFailure> {
+    let zeros = vec![0; PIECE];
+    let mut at = from;
+    while at < to {
+        let length = usize::try_from(to - at).map_or(PIECE, |rest| rest.min(PIECE));
+        file.write_at(at, zeros.get(..length).unwrap_or_default())?;
+        at += length as u64;
+    }
+    Ok(())
+}
+
+fn rewrite(file: &dyn DiskFile, from: u64, to: u64) -> Result<(), IoFailure> {
+    let mut buffer = vec![0; PIECE];
+    let mut at = from;
+    while at < to {
+        let length = usize::try_from(to - at).map_or(PIECE, |rest| rest.min(PIECE));
+        let piece = buffer.get_mut(..length).unwrap_or_default();
+        file.read_at(at, piece)?;
+        file.write_at(at, piece)?;
+        at += length as u64;
+    }
+    Ok(())
+}

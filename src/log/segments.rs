@@ -1,0 +1,74 @@
+//! Segment files: their names, and how one comes to be there in whole or not at all.
+
+use crate::disk::{Disk, DiskFile};
+use crate::format::segment_header::SegmentHeader;
+use crate::vocabulary::error::IoFailure;
+use std::sync::Arc;
+
+const SUFFIX: &str = ".segment";
+const TEMPORARY: &str = ".tmp";
+
+/// The file name of a segment.
+pub(crate) fn segment_name(number: u64) -> String {
+    format!("{number:010}{SUFFIX}")
+}
+
+/// The number of the segment whose file has this name.
+pub(crate) fn segment_number(name: &str) -> Option<u64> {
+    let number = name.strip_suffix(SUFFIX)?.parse().ok()?;
+    (segment_name(number) == name).then_some(number)
+}
+
+/// Whether a file of this name was being made when the process ended, and is not part of the store.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.ends_with(TEMPORARY)
+}
+
+/// Makes a segment: all blocks allocated and zero, header in place, content and name durable. `first_frames` follow the header.
+///
+/// It is made under a temporary name, synced, renamed, and the directory synced: under its own name a segment always has a valid
+/// header, so that a damaged one cannot be taken for an unfinished one.
+///
+/// # Errors
+/// [`IoFailure`]; then there is no such segment, or an unfinished one under its temporary name.
+pub(crate) fn create_segment(
+    disk: &dyn Disk,
+    header: &SegmentHeader,
+    wide: bool,
+    first_frames: &[u8],
+) -> Result<Arc<dyn DiskFile>, IoFailure> {
+    let name = segment_name(header.number);
+    let temporary = format!("{name}{TEMPORARY}");
+    let file = disk.create(&temporary, header.length, wide)?;
+    let made = (|| {
+        file.write_at(0, &header.encode())?;
+        if !first_frames.is_empty() {
+            file.write_at(crate::format::segment_header::HEADER_BYTES, first_frames)?;
+        }
+        file.sync()?;
+        disk.rename(&temporary, &name)
+    })();
+    if let Err(error) = made {
+        // The first error is the one to report; what is left behind is removed at the next opening too.
+        let _ = disk.remove(&temporary);
+        return Err(error);
+    }
+    disk.sync_directory()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_belong_together() {
+        assert_eq!(segment_name(7), "0000000007.segment");
+        assert_eq!(segment_number("0000000007.segment"), Some(7));
+        assert_eq!(segment_number(&segment_name(u64::MAX)), Some(u64::MAX));
+        for other in ["7.segment", "0000000007.segment.tmp", "LOCK", "x.segment", "+000000007.segment"] {
+            assert_eq!(segment_number(other), None, "{other}");
+        }
+        assert!(is_temporary("0000000007.segment.tmp"));
+    }
+}

@@ -1,0 +1,42 @@
+//! A file read through a window that moves forward: bounded memory whatever the file's length.
+
+use crate::disk::DiskFile;
+use crate::vocabulary::error::IoFailure;
+
+/// Bytes that are read ahead of what was asked for.
+const AHEAD: usize = 1 << 20;
+
+/// Reads a file from front to back by system calls.
+pub(super) struct Window<'f> {
+    file: &'f dyn DiskFile,
+    buffer: Vec<u8>,
+    /// Where in the file the buffer begins.
+    start: u64,
+}
+
+impl<'f> Window<'f> {
+    pub(super) fn new(file: &'f dyn DiskFile) -> Self {
+        Self { file, buffer: Vec::new(), start: 0 }
+    }
+
+    /// The bytes from `offset` on: at least `wanted`, or all up to the end of the file if that is less.
+    pub(super) fn get(&mut self, offset: u64, wanted: usize) -> Result<&[u8], IoFailure> {
+        let rest = self.file.length().saturating_sub(offset);
+        let wanted = usize::try_from(rest).map_or(wanted, |rest| rest.min(wanted));
+        let have_from = offset.checked_sub(self.start).and_then(|skip| usize::try_from(skip).ok());
+        let have = have_from.and_then(|skip| self.buffer.len().checked_sub(skip)).unwrap_or(0);
+        if have < wanted {
+            let kept = have_from.filter(|_| have > 0).unwrap_or(self.buffer.len());
+            self.buffer.drain(..kept.min(self.buffer.len()));
+            self.start = offset;
+            let target = usize::try_from(rest).map_or(wanted, |rest| rest.min(wanted.max(AHEAD)));
+            let already = self.buffer.len();
+            self.buffer.resize(target, 0);
+            if let Some(fresh) = self.buffer.get_mut(already..) {
+                self.file.read_at(offset + already as u64, fresh)?;
+            }
+        }
+        let skip = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        Ok(self.buffer.get(skip..).unwrap_or_default())
+    }
+}
