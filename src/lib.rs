@@ -2,6 +2,7 @@
 
 pub mod adapters;
 mod disk;
+mod engine;
 mod format;
 mod index;
 mod log;
@@ -9,6 +10,7 @@ mod segment;
 mod store;
 mod vocabulary;
 
+pub use engine::{Verdict, VerifyProgress, VerifyReport, verify};
 pub use store::{EventCategory, EventLog, EventStore, EventStream, Scan, ScanIter, Visit, retry_on_conflict};
 pub use vocabulary::attributes::{AttributeValue, Attributes};
 pub use vocabulary::condition::{

@@ -1,5 +1,6 @@
 //! Floor 7: the storage contract and its implementations.
 
+pub mod log;
 pub mod memory;
 
 pub use crate::vocabulary::append::{Append, AppendPart};

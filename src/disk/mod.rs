@@ -8,7 +8,7 @@ mod real;
 mod region;
 
 pub(crate) use fork::ForkGuard;
-pub(crate) use real::RealDisk;
+pub(crate) use real::{FileSystem, RealDisk, file_system, lock_holder};
 pub(crate) use region::{Region, RegionBytes};
 
 use crate::vocabulary::error::IoFailure;

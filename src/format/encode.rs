@@ -2,7 +2,9 @@
 
 use super::checksum::{crc, event_seed, frame_seed};
 use super::event::{self, EventSource, Shared};
-use super::frame::{FrameHeader, HEADER_BYTES, Kind, MARK_IN_PREVIOUS, TABLE, TABLE_ENTRY_BYTES, TABLE_HEADER_BYTES, seal};
+use super::frame::{
+    FrameHeader, HEADER_BYTES, Kind, MARK_IN_PREVIOUS, TABLE, TABLE_ENTRY_BYTES, TABLE_HEADER_BYTES, seal,
+};
 use super::place::Place;
 use super::transaction::{flags, put_sections};
 use crate::vocabulary::attributes::Attributes;

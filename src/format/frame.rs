@@ -208,9 +208,7 @@ impl EventSlot {
 
 /// Whether the part of `frame` that its checksum covers is as it was written at `offset` of a segment with this salt.
 pub(crate) fn verify(frame: &[u8], header: &FrameHeader, salt: u64, offset: u64) -> bool {
-    frame
-        .get(4..header.covered as usize)
-        .is_some_and(|covered| crc(frame_seed(salt, offset), covered) == header.crc)
+    frame.get(4..header.covered as usize).is_some_and(|covered| crc(frame_seed(salt, offset), covered) == header.crc)
 }
 
 /// Puts the checksum into a finished frame, and returns it.

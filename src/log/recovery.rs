@@ -32,8 +32,8 @@ pub(crate) trait Visitor {
     /// A valid frame. May refuse one that makes no sense, and say why.
     fn frame(&mut self, place: Place, frame: &FrameView<'_>) -> Result<(), &'static str>;
 
-    /// Something that costs no data but should not be: bytes between frames that are not zeros.
-    fn oddity(&mut self, _place: Place, _what: &'static str) {}
+    /// The padding behind the frame at `place` is not zeros. That costs no data, but somebody wrote there.
+    fn odd_padding(&mut self, _place: Place) {}
 
     /// Bytes were read: so many of all segments' together.
     fn progress(&mut self, _done: u64, _total: u64) {}
@@ -87,9 +87,7 @@ pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> R
     if numbers.is_empty() {
         let foreign = names.iter().find(|name| !is_temporary(name) && *name != "LOCK");
         return match foreign {
-            Some(found) => {
-                Err(OpenError::NotAStore { path: disk.path().to_owned(), found: found.clone() })
-            }
+            Some(found) => Err(OpenError::NotAStore { path: disk.path().to_owned(), found: found.clone() }),
             None => Ok(None),
         };
     }
@@ -171,7 +169,7 @@ fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
         let end = {
             let base = chain.sequence;
             let mut failed = None;
-            let end = scan(&**file, header, previous_end, &mut chain, &mut |place, frame| {
+            let end = scan(&**file, header, previous_end, &mut chain, &mut |place, frame, padding| {
                 if !begun {
                     begun = true;
                     if let Err(error) = visitor.segment(header, file, base) {
@@ -180,6 +178,9 @@ fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
                     }
                 }
                 visitor.progress(done + place.offset, total);
+                if padding.iter().any(|byte| *byte != 0) {
+                    visitor.odd_padding(place);
+                }
                 visitor.frame(place, frame)
             })?;
             if let Some(error) = failed {

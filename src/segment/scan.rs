@@ -87,7 +87,8 @@ pub(crate) struct ScanEnd {
     pub(crate) opened: bool,
 }
 
-/// Walks the valid frames of a segment that follow `chain`, and lends each to `visit`.
+/// Walks the valid frames of a segment that follow `chain`, and lends each to `visit`, with the
+/// padding behind it.
 ///
 /// `previous_end` is where the segment before ended; the opening frame must say the same. `visit` may refuse a frame that makes
 /// no sense although its checksums fit, and say why.
@@ -96,7 +97,7 @@ pub(crate) fn scan(
     segment: &SegmentHeader,
     previous_end: u64,
     chain: &mut Chain,
-    visit: &mut dyn FnMut(Place, &FrameView<'_>) -> Result<(), &'static str>,
+    visit: &mut dyn FnMut(Place, &FrameView<'_>, &[u8]) -> Result<(), &'static str>,
 ) -> Result<ScanEnd, IoFailure> {
     let mut window = Window::new(file);
     let mut offset = segment_header::HEADER_BYTES;
@@ -111,7 +112,7 @@ pub(crate) fn scan(
             return Ok(ScanEnd { offset, stop: Stop::Nothing, opened });
         }
         let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
-        let bytes = window.get(offset, length.max(HEADER_BYTES))?;
+        let bytes = window.get(offset, length.max(HEADER_BYTES) + 8)?;
         let invalid = |why| Ok(ScanEnd { offset, stop: Stop::Invalid(why), opened });
         let Some(view) = FrameView::open(bytes) else {
             return invalid("the frame's header makes no sense");
@@ -128,12 +129,14 @@ pub(crate) fn scan(
         {
             return invalid("the opening frame says another end of the segment before");
         }
-        if let Err(why) = visit(place, &view) {
+        let padded = aligned(u64::from(view.header.length));
+        let padding = bytes.get(view.bytes.len()..usize::try_from(padded).unwrap_or_default()).unwrap_or_default();
+        if let Err(why) = visit(place, &view, padding) {
             return invalid(why);
         }
         opened = true;
         chain.follow(&view.header, place);
-        offset += aligned(u64::from(view.header.length));
+        offset += padded;
     }
 }
 

@@ -8,13 +8,14 @@ pub use handles::{EventCategory, EventLog, EventStream};
 pub use retry::retry_on_conflict;
 pub use scan::{Scan, ScanIter, Visit};
 
+use crate::adapters::log::LogAdapter;
 use crate::adapters::memory::MemoryAdapter;
 use crate::adapters::{Append, AppendPart, Capabilities, Stats, StorageAdapter};
-use crate::vocabulary::error::{AppendError, ReadError};
+use crate::vocabulary::error::{AppendError, OpenError, ReadError};
 use crate::vocabulary::event::{NewEvent, StoredEvent};
 use crate::vocabulary::identifier::{Category, Log, Stream};
 use crate::vocabulary::number::Revision;
-use crate::vocabulary::options::Durability;
+use crate::vocabulary::options::{Durability, Options};
 use crate::vocabulary::payload::{Codec, Payload, PayloadError};
 use crate::vocabulary::query::ScanQuery;
 use crate::vocabulary::time::{Clock, SystemClock};
@@ -22,6 +23,7 @@ use crate::vocabulary::transaction::{Receipt, StoredTransaction, Transaction};
 use bytes::Bytes;
 use serde::Serialize;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +57,23 @@ impl fmt::Debug for EventStore {
 }
 
 impl EventStore {
+    /// Opens the store in a directory, or makes one there, with the default options: every append is on disk when it returns.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_with(path, Options::default())
+    }
+
+    /// Opens the store in a directory with options of your choice.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
+        let adapter = LogAdapter::open(path, &options)?;
+        Ok(Self { adapter: Arc::new(adapter), codec: options.codec, clock: options.clock })
+    }
+
     /// A store on an adapter of your choice.
     #[must_use]
     pub fn new(adapter: impl StorageAdapter + 'static) -> Self {

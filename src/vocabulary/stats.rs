@@ -20,6 +20,8 @@ pub struct Stats {
     pub log_bytes: u64,
     /// Bytes of all files, room kept ready included.
     pub file_bytes: u64,
+    /// Bytes of memory that the indexes take.
+    pub index_bytes: u64,
     /// When the first transaction was recorded.
     pub first_recorded_at: Option<Timestamp>,
     /// When the last transaction was recorded.

@@ -1,0 +1,147 @@
+//! The log adapter: the engine, as storage for a store.
+
+use super::{
+    Append, Capabilities, EventCursor, Receipt, Stats, StorageAdapter, StoredEvent, StoredTransaction,
+    TransactionCursor,
+};
+use crate::engine::{self, Cursor, Engine, FrameWalk};
+use crate::vocabulary::error::{AppendError, OpenError, ReadError};
+use crate::vocabulary::event::EventRef;
+use crate::vocabulary::identifier::Identifier;
+use crate::vocabulary::number::Revision;
+use crate::vocabulary::options::{Durability, Options};
+use crate::vocabulary::query::ScanQuery;
+use bytes::Bytes;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Keeps events in a directory of segment files. Closed when it is dropped, if it was not before.
+#[derive(Debug)]
+pub struct LogAdapter {
+    engine: Arc<Engine>,
+}
+
+impl LogAdapter {
+    /// Opens the log in the directory `path`.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, OpenError> {
+        Ok(Self { engine: engine::open(path.as_ref(), options)? })
+    }
+}
+
+impl Drop for LogAdapter {
+    fn drop(&mut self) {
+        // Nobody is left to tell. What is not durable now is what an unclean end leaves, and recovery deals with that.
+        let _ = self.engine.close();
+    }
+}
+
+impl StorageAdapter for LogAdapter {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            name: "log",
+            persistent: true,
+            transaction_ids: true,
+            attributes: true,
+            any_payload: true,
+            system_records: true,
+            gapless: true,
+            nanoseconds: true,
+        }
+    }
+
+    fn append(&self, append: &Append<'_>) -> Result<Receipt, AppendError> {
+        self.engine.append(append)
+    }
+
+    fn append_verbatim(&self, transactions: &[StoredTransaction]) -> Result<Revision, AppendError> {
+        self.engine.append_verbatim(transactions)
+    }
+
+    fn revision(&self) -> Result<Revision, ReadError> {
+        self.engine.admit_read()?;
+        Ok(Revision::new(self.engine.revision()))
+    }
+
+    fn scan(&self, query: &ScanQuery) -> Result<Box<dyn EventCursor>, ReadError> {
+        Ok(Box::new(LogCursor(self.engine.scan(query)?)))
+    }
+
+    fn latest(&self, target: &Identifier) -> Result<Option<StoredEvent>, ReadError> {
+        self.engine.latest(target)
+    }
+
+    fn categories(&self) -> Result<Vec<String>, ReadError> {
+        self.engine.categories()
+    }
+
+    fn streams(&self, category: &str) -> Result<Vec<String>, ReadError> {
+        self.engine.streams(category)
+    }
+
+    fn transactions(&self, from: Revision) -> Result<Box<dyn TransactionCursor>, ReadError> {
+        Ok(Box::new(LogTransactions(self.engine.transactions(from)?)))
+    }
+
+    fn transaction(&self, id: &str) -> Result<Option<StoredTransaction>, ReadError> {
+        self.engine.transaction(id)
+    }
+
+    fn record(&self, namespace: &str, key: &str) -> Result<Option<Bytes>, ReadError> {
+        self.engine.admit_read()?;
+        Ok(self.engine.record(namespace, key))
+    }
+
+    fn records(&self, namespace: &str) -> Result<Vec<(Arc<str>, Bytes)>, ReadError> {
+        self.engine.admit_read()?;
+        Ok(self.engine.records(namespace))
+    }
+
+    fn durability(&self) -> Durability {
+        self.engine.durability()
+    }
+
+    fn durable_revision(&self) -> Revision {
+        self.engine.durable_revision()
+    }
+
+    fn sync(&self) -> Result<Revision, AppendError> {
+        self.engine.sync()
+    }
+
+    fn wait_durable(&self, revision: Revision, timeout: Duration) -> Result<(), ReadError> {
+        self.engine.wait_durable(revision, timeout)
+    }
+
+    fn stats(&self) -> Result<Stats, ReadError> {
+        self.engine.stats()
+    }
+
+    fn close(&self) -> Result<(), AppendError> {
+        self.engine.close()
+    }
+}
+
+struct LogCursor(Cursor);
+
+impl EventCursor for LogCursor {
+    fn next_batch(&mut self, batch: &mut Vec<StoredEvent>) -> Result<(), ReadError> {
+        self.0.next_batch(batch)
+    }
+
+    fn visit(&mut self, visitor: &mut dyn FnMut(&EventRef<'_>) -> ControlFlow<()>) -> Result<(), ReadError> {
+        self.0.visit(visitor)
+    }
+}
+
+struct LogTransactions(FrameWalk);
+
+impl TransactionCursor for LogTransactions {
+    fn next_transaction(&mut self) -> Result<Option<StoredTransaction>, ReadError> {
+        self.0.next_transaction()
+    }
+}

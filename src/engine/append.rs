@@ -1,0 +1,370 @@
+//! Appending: admission before the seat, judgement and encoding in it, waiting after it.
+
+use super::seat::{Added, Seat};
+use super::{Engine, LiveSegment};
+use crate::format::decode::{FrameView, NameCache};
+use crate::format::digest;
+use crate::format::encode::{self, TransactionSource};
+use crate::format::event::EventSource;
+use crate::format::place::aligned;
+use crate::index::Addition;
+use crate::vocabulary::append::{self, Append, AppendPart};
+use crate::vocabulary::attributes::Attributes;
+use crate::vocabulary::condition::{Condition, Refusal, UnmetCondition};
+use crate::vocabulary::error::{AppendError, Corruption, LimitExceeded, LimitedThing};
+use crate::vocabulary::event::{EventRef, Given};
+use crate::vocabulary::identifier::Stream;
+use crate::vocabulary::number::{Position, Revision};
+use crate::vocabulary::reentry;
+use crate::vocabulary::transaction::{Digest, Receipt};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Sequence numbers end here, far below what 64 bits hold, so that no sum overflows.
+const SEQUENCE_LIMIT: u64 = u64::MAX - (1 << 40);
+/// How far the clock may be behind the log's last time before receipts say so.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(3_600);
+/// Parts up to which a repeated stream is looked for one by one.
+const FEW_PARTS: usize = 16;
+
+impl Engine {
+    /// Appends a transaction.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub(crate) fn append(&self, append: &Append<'_>) -> Result<Receipt, AppendError> {
+        self.admit_append()?;
+        append::check(append, &self.settings.limits, self.settings.strict_names)?;
+        let digest = append.id.map(|_| digest::of(append));
+        let mut seat = self.take_seat()?;
+        let outcome = self.stage(&mut seat, append, digest);
+        // A refusal may rest on staged events, and so may a repeated id: both are answered once those are visible.
+        let place = seat.place();
+        drop(seat);
+        self.wait_visible(place)?;
+        outcome
+    }
+
+    /// Judges, encodes and stages a transaction, or says why not.
+    fn stage(&self, seat: &mut Seat, append: &Append<'_>, digest: Option<Digest>) -> Result<Receipt, AppendError> {
+        if let (Some(id), Some(digest)) = (append.id, digest)
+            && let Some(first) = self.find_transaction(seat, id)?
+        {
+            return repeated(id, first, digest);
+        }
+        let positions = self.judge(seat, append)?;
+        let now = self.settings.clock.now();
+        let recorded_at = now.max(seat.recorded_at);
+        let mut receipt = Receipt {
+            transaction_id: append.id.cloned(),
+            basis: Revision::new(seat.sequence),
+            count: u32::try_from(append.event_count()).unwrap_or(u32::MAX),
+            recorded_at,
+            durability: self.settings.durability,
+            last_position: None,
+            repeat: false,
+            clock_behind: seat.recorded_at.saturating_since(now) > CLOCK_TOLERANCE,
+        };
+        if receipt.count == 0 && append.records.is_empty() {
+            return Ok(receipt);
+        }
+        let last_part = append.parts.iter().zip(&positions).rfind(|(part, _)| !part.events.is_empty());
+        receipt.last_position = last_part.map(|(part, first)| Position::new(first + part.events.len() as u64 - 1));
+        let source = TransactionSource {
+            id: append.id.map(|id| &**id).zip(digest),
+            attributes: append.attributes,
+            records: append.records,
+        };
+        let events = || Incomings::new(append.parts, &positions);
+        self.put_transaction(seat, source, recorded_at, &events)?;
+        Ok(receipt)
+    }
+
+    /// Encodes a transaction into the log. `events` gives its events anew each time.
+    pub(super) fn put_transaction<'a, I>(
+        &self,
+        seat: &mut Seat,
+        source: TransactionSource<'a>,
+        recorded_at: crate::vocabulary::time::Timestamp,
+        events: &dyn Fn() -> I,
+    ) -> Result<(), AppendError>
+    where
+        I: ExactSizeIterator<Item = EventSource<'a>>,
+    {
+        let count = events().len() as u64;
+        if seat.sequence.saturating_add(count) > SEQUENCE_LIMIT {
+            return Err(too_much(LimitedThing::LogEvents, seat.sequence.saturating_add(count), SEQUENCE_LIMIT));
+        }
+        let limit = self.settings.limits.transaction_bytes;
+        let mut crc = self.encode(seat, source, recorded_at, events(), limit)?;
+        if !seat.fits(seat.frame.len()) {
+            self.rotate(seat, aligned(seat.frame.len() as u64))?;
+            // The checksum is seeded with the place, which is another one now.
+            crc = self.encode(seat, source, recorded_at, events(), limit)?;
+        }
+        let additions = events().map(|event| Addition {
+            category: event.category,
+            stream: event.stream,
+            name: event.name,
+            position: event.position,
+        });
+        let indexed = seat.segment.index.add(seat.end, source.id.map(|(id, _)| id), additions);
+        if indexed.is_err() {
+            let cause = self.set_poison("the index of the active segment is full");
+            return Err(AppendError::Poisoned { cause, unknown: false });
+        }
+        self.put_frame(seat, &Added { crc, events: count, recorded_at, records: source.records })
+    }
+
+    fn encode<'a>(
+        &self,
+        seat: &mut Seat,
+        source: TransactionSource<'a>,
+        recorded_at: crate::vocabulary::time::Timestamp,
+        events: impl ExactSizeIterator<Item = EventSource<'a>>,
+        limit: usize,
+    ) -> Result<u32, AppendError> {
+        let context = seat.context(recorded_at, self.durable_place());
+        let encoded = encode::transaction(&mut seat.frame, &context, source, events);
+        let length = encoded.map_or_else(|too_long| too_long.0, |_| seat.frame.len() as u64);
+        match encoded {
+            Ok(crc) if length <= limit as u64 => Ok(crc),
+            _ => {
+                // A frame of the largest size is not worth keeping the memory for.
+                seat.frame = Vec::new();
+                Err(too_much(LimitedThing::TransactionBytes, length, limit as u64))
+            }
+        }
+    }
+
+    /// Judges the conditions of all parts, and finds the position of each part's first event.
+    fn judge(&self, seat: &Seat, append: &Append<'_>) -> Result<Vec<u64>, AppendError> {
+        let mut positions = Vec::with_capacity(append.parts.len());
+        let many = append.parts.len() > FEW_PARTS;
+        let mut next_of: HashMap<&Stream, u64> = HashMap::new();
+        for (index, part) in append.parts.iter().enumerate() {
+            let before = self.next_position(part.stream);
+            if !part.condition.is_any() {
+                self.judge_part(seat, part.stream, part.condition, before)?;
+            }
+            let first = if many {
+                next_of.get(part.stream).copied()
+            } else {
+                let earlier = append.parts.iter().zip(&positions).take(index).rfind(|(e, _)| e.stream == part.stream);
+                earlier.map(|(earlier, first)| first + earlier.events.len() as u64)
+            };
+            let first = first.unwrap_or(before);
+            if many {
+                next_of.insert(part.stream, first + part.events.len() as u64);
+            }
+            positions.push(first);
+        }
+        Ok(positions)
+    }
+
+    fn judge_part(&self, seat: &Seat, stream: &Stream, condition: &Condition, next: u64) -> Result<(), AppendError> {
+        let last = next.checked_sub(1).map(Position::new);
+        let verdict = if condition.needs_event() && last.is_some() {
+            self.with_last_event(seat, stream, |event| reentry::judging(|| condition.judge(last, Some(event))))?
+        } else {
+            reentry::judging(|| condition.judge(last, None))
+        };
+        match verdict {
+            Ok(()) => Ok(()),
+            Err(Refusal::Unmet(expected)) => {
+                Err(UnmetCondition { stream: stream.clone(), condition: condition.clone(), expected, actual: last }
+                    .into())
+            }
+            Err(Refusal::Panicked { name, message }) => {
+                Err(AppendError::ConditionPanicked { condition: name, message })
+            }
+        }
+    }
+
+    /// The position of a stream's next event, everything staged included.
+    pub(super) fn next_position(&self, stream: &Stream) -> u64 {
+        let segments = self.segments.load();
+        let found = segments.iter().rev().find_map(|segment| {
+            let entry = segment.index.stream(stream.category(), stream.stream())?;
+            Some(segment.index.next_position(entry))
+        });
+        found.unwrap_or(0)
+    }
+
+    /// Lends the last event of a stream that has one, be it staged or not.
+    fn with_last_event<T>(
+        &self,
+        seat: &Seat,
+        stream: &Stream,
+        look: impl FnOnce(&EventRef<'_>) -> T,
+    ) -> Result<T, AppendError> {
+        let segments = self.segments.load();
+        for segment in segments.iter().rev() {
+            let Some(entry) = segment.index.stream(stream.category(), stream.stream()) else {
+                continue;
+            };
+            let last = segment.index.count_below(entry, u64::MAX).saturating_sub(1);
+            let found = segment.index.event_at(entry, last, &mut crate::index::RunPlace::default());
+            let Some((number, offset)) = found.and_then(|n| Some((n, segment.index.frame_of(n)?))) else {
+                continue;
+            };
+            return self.with_frame(seat, segment, offset, |frame| {
+                let index = u32::try_from(number - frame.header.sequence).unwrap_or(u32::MAX);
+                match frame.event(index, self.seed, None, &mut NameCache::default()) {
+                    Ok(parts) => Ok(look(&EventRef { data: frame.bytes, parts })),
+                    Err(_) => Err(corrupt(segment, offset, "the event makes no sense")),
+                }
+            })?;
+        }
+        Err(corrupt(
+            self.segments.load().last().map_or(&seat.segment, |last| last),
+            0,
+            "a stream without its last event",
+        ))
+    }
+
+    /// Lends the frame at `offset`, be it staged, in flight or visible, verified.
+    pub(super) fn with_frame<T>(
+        &self,
+        seat: &Seat,
+        segment: &Arc<LiveSegment>,
+        offset: u64,
+        look: impl FnOnce(&FrameView<'_>) -> T,
+    ) -> Result<T, AppendError> {
+        let number = segment.header.number;
+        let in_flight;
+        let bytes = if offset < segment.region.published() {
+            segment.region.slice(offset..segment.region.published())
+        } else if let Some(staged) = seat.find(number, offset) {
+            Some(staged)
+        } else {
+            in_flight = self.in_flight.get();
+            match in_flight.as_ref().and_then(|batch| batch.find(number, offset)) {
+                Some(bytes) => Some(bytes),
+                // It became visible between the two looks.
+                None => segment.region.slice(offset..segment.region.published().max(offset)),
+            }
+        };
+        let view = bytes
+            .and_then(FrameView::open)
+            .filter(|view| view.verify(segment.header.salt, offset))
+            .ok_or_else(|| corrupt(segment, offset, "no valid frame where the index says one is"))?;
+        Ok(look(&view))
+    }
+
+    /// The transaction of this id, staged or not: its receipt and the digest of what was submitted.
+    fn find_transaction(&self, seat: &Seat, id: &str) -> Result<Option<(Receipt, Digest)>, AppendError> {
+        let segments = self.segments.load();
+        for segment in segments.iter().rev() {
+            for offset in segment.index.transactions_with(id) {
+                let found = self.with_frame(seat, segment, offset, |frame| self.receipt_of(frame, id))?;
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first receipt of the transaction in `frame`, if it has this id.
+    fn receipt_of(&self, frame: &FrameView<'_>, id: &str) -> Option<(Receipt, Digest)> {
+        if frame.sections.id_text(frame.bytes) != Some(id) {
+            return None;
+        }
+        let last = frame.header.count.checked_sub(1);
+        let last = last.and_then(|last| frame.event(last, self.seed, None, &mut NameCache::default()).ok());
+        let receipt = Receipt {
+            transaction_id: Some(id.into()),
+            basis: Revision::new(frame.header.sequence),
+            count: frame.header.count,
+            recorded_at: frame.header.recorded_at,
+            durability: self.settings.durability,
+            last_position: last.map(|parts| Position::new(parts.position)),
+            repeat: true,
+            clock_behind: false,
+        };
+        Some((receipt, frame.sections.digest?))
+    }
+
+    /// The transaction that has this id, if one has.
+    pub(super) fn taken_id(&self, seat: &Seat, id: &str) -> Result<Option<Receipt>, AppendError> {
+        Ok(self.find_transaction(seat, id)?.map(|(receipt, _)| receipt))
+    }
+}
+
+/// The answer to an id that is there already.
+fn repeated(id: &Arc<str>, first: (Receipt, Digest), digest: Digest) -> Result<Receipt, AppendError> {
+    let (receipt, known) = first;
+    if known == digest {
+        return Ok(receipt);
+    }
+    let first = Box::new(Receipt { repeat: false, ..receipt });
+    Err(AppendError::DuplicateTransaction { id: Arc::clone(id), first })
+}
+
+pub(super) fn too_much(thing: LimitedThing, actual: u64, limit: u64) -> AppendError {
+    LimitExceeded { thing, actual, limit }.into()
+}
+
+fn corrupt(segment: &LiveSegment, offset: u64, what: &str) -> AppendError {
+    Corruption { segment: segment.header.number, offset, what: what.into() }.into()
+}
+
+/// The events of an append, part by part, with their positions.
+struct Incomings<'a> {
+    parts: &'a [AppendPart<'a>],
+    positions: &'a [u64],
+    part: usize,
+    event: usize,
+    rest: usize,
+}
+
+impl<'a> Incomings<'a> {
+    fn new(parts: &'a [AppendPart<'a>], positions: &'a [u64]) -> Self {
+        let rest = parts.iter().map(|part| part.events.len()).sum();
+        Self { parts, positions, part: 0, event: 0, rest }
+    }
+}
+
+impl<'a> Iterator for Incomings<'a> {
+    type Item = EventSource<'a>;
+
+    fn next(&mut self) -> Option<EventSource<'a>> {
+        loop {
+            let part = self.parts.get(self.part)?;
+            let Some(event) = part.events.get(self.event) else {
+                self.part += 1;
+                self.event = 0;
+                continue;
+            };
+            let position = self.positions.get(self.part)? + self.event as u64;
+            self.event += 1;
+            self.rest -= 1;
+            let attributes: &Attributes = event.attributes();
+            return Some(EventSource {
+                id: event.id(),
+                category: part.stream.category(),
+                stream: part.stream.stream(),
+                name: event.name(),
+                payload: event.payload(),
+                metadata: event.metadata(),
+                attributes,
+                position,
+                observed_at: event.observed_at(),
+                occurred_at: event.occurred_at(),
+                given: Given {
+                    id: event.id.is_some(),
+                    observed_at: event.observed_given,
+                    occurred_at: event.occurred_at.is_some(),
+                },
+            });
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.rest, Some(self.rest))
+    }
+}
+
+impl ExactSizeIterator for Incomings<'_> {}

@@ -1,0 +1,53 @@
+//! Asking for durability: syncing on demand, and waiting for it.
+
+use super::Engine;
+use crate::vocabulary::error::{AppendError, ReadError};
+use crate::vocabulary::number::Revision;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often who waits for durability looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+impl Engine {
+    /// Makes everything appended so far durable.
+    ///
+    /// # Errors
+    /// [`AppendError::Poisoned`] when it fails, and from then on.
+    pub(crate) fn sync(&self) -> Result<Revision, AppendError> {
+        self.admit_append()?;
+        if self.is_sync() {
+            // Everything acknowledged is durable already; what is staged belongs to appenders that still wait.
+            let place = self.take_seat()?.place();
+            self.wait_visible(place)?;
+        }
+        self.sync_visible().map(Revision::new)
+    }
+
+    /// Waits until the log is durable up to `revision`.
+    ///
+    /// # Errors
+    /// [`ReadError::NotReached`], [`ReadError::TimedOut`], [`ReadError::Poisoned`].
+    pub(crate) fn wait_durable(&self, revision: Revision, timeout: Duration) -> Result<(), ReadError> {
+        self.admit_read()?;
+        let begun = Instant::now();
+        loop {
+            if self.durable_revision() >= revision {
+                return Ok(());
+            }
+            let at = Revision::new(self.revision());
+            if at < revision {
+                return Err(ReadError::NotReached { at, wanted: revision });
+            }
+            if let Some(cause) = self.poison() {
+                return Err(ReadError::Poisoned { wanted: revision, cause: Arc::clone(cause) });
+            }
+            let waited = begun.elapsed();
+            if waited >= timeout {
+                return Err(ReadError::TimedOut { wanted: revision, waited });
+            }
+            self.admit_read()?;
+            std::thread::sleep(LOOK_AGAIN.min(timeout - waited));
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Chores off the appenders' path: one thread a process, started on first need, shared by all stores.
+
+use super::Engine;
+use super::seat::{Added, Seat};
+use crate::format::encode;
+use crate::format::frame::Kind;
+use crate::vocabulary::error::AppendError;
+use crate::vocabulary::options::Durability;
+use crossbeam::channel::{RecvTimeoutError, Sender, unbounded};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+/// How long a store must be idle before a watermark frame says that all of it is durable.
+const IDLE: Duration = Duration::from_millis(10);
+
+/// What a store has asked for. Each kind of chore is asked for once at a time, so the queue stays as short as the stores are few.
+#[derive(Debug, Default)]
+pub(super) struct Chores {
+    me: OnceLock<Weak<Engine>>,
+    /// The segment whose successor was asked for.
+    preparing_after: AtomicU64,
+    sync_due: AtomicBool,
+    watermark_due: AtomicBool,
+    /// The end of the log when the watermark chore last looked.
+    last_seen: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Chore {
+    Prepare { after: u64 },
+    Sync,
+    Watermark,
+}
+
+struct Order {
+    due: Instant,
+    chore: Chore,
+    engine: Weak<Engine>,
+}
+
+impl Chores {
+    /// Tells the chores whose they are.
+    pub(super) fn belong_to(&self, engine: &Arc<Engine>) {
+        let _ = self.me.set(Arc::downgrade(engine));
+    }
+
+    /// Asks for the next segment once the active one is half full.
+    pub(super) fn after_append(&self, engine: &Engine, seat: &Seat) {
+        let number = seat.segment.header.number;
+        if seat.end * 2 > seat.segment.header.length && self.preparing_after.load(Ordering::Relaxed) != number {
+            self.preparing_after.store(number, Ordering::Relaxed);
+            self.ask(Chore::Prepare { after: number }, Duration::ZERO);
+        }
+        if let Durability::Interval(time) = engine.settings.durability {
+            self.ask_once(&self.sync_due, Chore::Sync, time);
+        }
+    }
+
+    /// Asks for the sync of what was sealed, where appenders do not sync themselves.
+    pub(super) fn after_rotation(&self, engine: &Engine) {
+        if !engine.is_sync() {
+            self.ask(Chore::Sync, Duration::ZERO);
+        }
+    }
+
+    /// Asks for a watermark once the store is idle.
+    pub(super) fn after_commit(&self, _engine: &Engine) {
+        self.ask_once(&self.watermark_due, Chore::Watermark, IDLE);
+    }
+
+    fn ask_once(&self, due: &AtomicBool, chore: Chore, time: Duration) {
+        if !due.load(Ordering::Relaxed) && !due.swap(true, Ordering::AcqRel) {
+            self.ask(chore, time);
+        }
+    }
+
+    /// Queues a chore. Without a thread (the system refused one) it is not done: none is needed for any promise but that of
+    /// `Interval`, whose appends then sync themselves at rotation and close.
+    fn ask(&self, chore: Chore, time: Duration) {
+        if let (Some(engine), Some(orders)) = (self.me.get(), orders()) {
+            let order = Order { due: Instant::now() + time, chore, engine: Weak::clone(engine) };
+            let _ = orders.send(order);
+        }
+    }
+}
+
+/// The way to the thread.
+fn orders() -> Option<&'static Sender<Order>> {
+    static ORDERS: OnceLock<Option<Sender<Order>>> = OnceLock::new();
+    let start = || {
+        let (sender, receiver) = unbounded::<Order>();
+        let thread = std::thread::Builder::new().name("stratalog".into());
+        thread.spawn(move || work(&receiver)).ok().map(|_| sender)
+    };
+    ORDERS.get_or_init(start).as_ref()
+}
+
+/// Does chores when they are due, for ever.
+fn work(receiver: &crossbeam::channel::Receiver<Order>) {
+    let mut waiting: BinaryHeap<Reverse<(Instant, u64)>> = BinaryHeap::new();
+    let mut orders: std::collections::HashMap<u64, Order> = std::collections::HashMap::new();
+    let mut next_id = 0_u64;
+    loop {
+        let timeout = waiting.peek().map(|Reverse((due, _))| due.saturating_duration_since(Instant::now()));
+        let received = match timeout {
+            Some(timeout) => receiver.recv_timeout(timeout),
+            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match received {
+            Ok(order) => {
+                waiting.push(Reverse((order.due, next_id)));
+                orders.insert(next_id, order);
+                next_id += 1;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        while let Some(Reverse((due, id))) = waiting.peek().copied() {
+            if due > Instant::now() {
+                break;
+            }
+            waiting.pop();
+            let Some(order) = orders.remove(&id) else { continue };
+            if let Some(engine) = order.engine.upgrade() {
+                engine.do_chore(order.chore);
+            }
+        }
+    }
+}
+
+impl Engine {
+    fn do_chore(&self, chore: Chore) {
+        if self.closed.load(Ordering::Acquire) || self.poison().is_some() || self.fork.is_fork() {
+            return;
+        }
+        match chore {
+            Chore::Prepare { after } => self.prepare_next(after),
+            Chore::Sync => {
+                self.chores.sync_due.store(false, Ordering::Release);
+                // A failure has poisoned the store, which is how appenders learn of it.
+                if self.sync_visible().is_ok() && !self.is_sync() {
+                    self.chores.ask_once(&self.chores.watermark_due, Chore::Watermark, IDLE);
+                }
+            }
+            Chore::Watermark => {
+                if self.watermark_if_idle() {
+                    self.chores.watermark_due.store(false, Ordering::Release);
+                    // Whoever appended since asks again; whoever came between the look and the line above is seen here.
+                    if self.visible_place() != self.durable_place() && self.is_sync() {
+                        self.chores.ask_once(&self.chores.watermark_due, Chore::Watermark, IDLE);
+                    }
+                } else {
+                    self.chores.ask(Chore::Watermark, IDLE);
+                }
+            }
+        }
+    }
+
+    /// Writes a watermark frame if nothing happened since the last look and everything is durable. Says whether the chore is
+    /// done; else it is to look again later.
+    fn watermark_if_idle(&self) -> bool {
+        let Some(mut seat) = self.seat.try_lock() else {
+            return false;
+        };
+        let place = seat.place();
+        if seat.watermarked == place {
+            return true;
+        }
+        if self.chores.last_seen.swap(place.pack(), Ordering::Relaxed) != place.pack() {
+            return false;
+        }
+        if self.durable_place() < place {
+            // With `Os` nobody syncs until the segment is sealed: then there is nothing to say now.
+            return !self.is_sync();
+        }
+        self.write_watermark(&mut seat);
+        true
+    }
+
+    /// Puts a frame behind everything that says that all before it is durable. It is written and not synced: it only narrows
+    /// what rot could hide, and is made durable by the next sync or by the system.
+    fn write_watermark(&self, seat: &mut Seat) {
+        if !seat.fits(crate::format::frame::HEADER_BYTES) {
+            return;
+        }
+        let recorded_at = seat.recorded_at;
+        if self.put_bookkeeping(seat, Kind::Watermark, recorded_at).is_ok() {
+            seat.watermarked = seat.place();
+        }
+    }
+
+    /// Writes a frame without events straight to its file, visible at once.
+    pub(super) fn put_bookkeeping(
+        &self,
+        seat: &mut Seat,
+        kind: Kind,
+        recorded_at: crate::vocabulary::time::Timestamp,
+    ) -> Result<(), AppendError> {
+        let mark = if kind == Kind::Close { seat.place() } else { self.durable_place() };
+        let context = seat.context(recorded_at, mark);
+        let mut frame = std::mem::take(&mut seat.frame);
+        let encoded = encode::bookkeeping(&mut frame, &context, kind, &[]);
+        let written = match encoded {
+            Ok(crc) => {
+                seat.segment.file.write_at(seat.end, &frame).map(|()| crc).map_err(|failure| failure.to_string())
+            }
+            Err(_) => Err("a frame without events was too long".to_owned()),
+        };
+        let length = frame.len() as u64;
+        seat.frame = frame;
+        match written {
+            Ok(crc) => {
+                self.advance(seat, length, &Added { crc, events: 0, recorded_at, records: &[] });
+                seat.segment.region.publish(seat.end);
+                self.publish(seat.place(), seat.sequence, recorded_at);
+                Ok(())
+            }
+            Err(cause) => Err(AppendError::Poisoned { cause: self.set_poison(&cause), unknown: false }),
+        }
+    }
+
+    /// Makes everything visible durable, where appenders do not wait for that.
+    ///
+    /// # Errors
+    /// [`AppendError::Poisoned`].
+    pub(super) fn sync_visible(&self) -> Result<u64, AppendError> {
+        let _syncing = self.syncing.lock();
+        if let Some(cause) = self.poison() {
+            return Err(AppendError::Poisoned { cause: Arc::clone(cause), unknown: false });
+        }
+        let revision = self.revision();
+        let end = self.visible_place();
+        let durable = self.durable_place();
+        if durable < end {
+            for segment in self.segments.load().iter() {
+                let number = segment.header.number;
+                if number < durable.segment || number > end.segment {
+                    continue;
+                }
+                if let Err(failure) = segment.file.sync() {
+                    let cause = self.set_poison(&failure.to_string());
+                    return Err(AppendError::Poisoned { cause, unknown: false });
+                }
+            }
+            self.set_durable(end, revision);
+            self.commit.wake_all();
+        }
+        Ok(self.durable_revision().get())
+    }
+}

@@ -1,0 +1,187 @@
+//! Floor 6: the writer's seat, group commit, the watermark, snapshots, poison, housekeeping: everything about concurrency.
+//!
+//! An appender takes the seat, judges its conditions, encodes its frame and leaves the seat: it is *staged*. With
+//! [`Durability::Sync`] it then waits for a sync that it may lead itself; else it is published at once. Readers load one number,
+//! the published revision, and never wait.
+
+mod append;
+mod batch;
+mod builder;
+mod commit;
+mod cursor;
+mod durable;
+mod frames;
+mod housekeeping;
+mod lists;
+mod open;
+mod rotate;
+mod seat;
+mod snapshot;
+mod verbatim;
+mod verify;
+
+pub(crate) use cursor::Cursor;
+pub(crate) use frames::FrameWalk;
+pub(crate) use open::open;
+pub use verify::{Verdict, VerifyProgress, VerifyReport, verify};
+
+use crate::disk::{Disk, DiskFile, ForkGuard, Lock, Region};
+use crate::format::event_id::IdSeed;
+use crate::format::place::Place;
+use crate::format::segment_header::SegmentHeader;
+use crate::index::HotIndex;
+use crate::vocabulary::error::{AppendError, ReadError};
+use crate::vocabulary::number::Revision;
+use crate::vocabulary::options::Durability;
+use crate::vocabulary::reentry;
+use arc_swap::ArcSwap;
+use batch::InFlight;
+use bytes::Bytes;
+use commit::Commit;
+use crossbeam::utils::CachePadded;
+use housekeeping::Chores;
+use open::Settings;
+use parking_lot::{Mutex, RwLock};
+use rotate::Prepared;
+use seat::Seat;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// A segment that is part of the log.
+#[derive(Debug)]
+pub(crate) struct LiveSegment {
+    pub(crate) header: SegmentHeader,
+    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) region: Arc<Region>,
+    pub(crate) index: HotIndex,
+    /// Where its frames end, once another segment follows.
+    pub(crate) sealed_end: OnceLock<u64>,
+}
+
+/// System records by namespace and key.
+pub(crate) type Records = BTreeMap<(Arc<str>, Arc<str>), Bytes>;
+
+/// An open store.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    settings: Settings,
+    path: PathBuf,
+    disk: Arc<dyn Disk>,
+    store_id: [u8; 16],
+    seed: IdSeed,
+    /// Seeds the hash tables of the indexes.
+    index_seed: u64,
+    /// Readers take the list whole; the writer puts a longer one in its place.
+    segments: ArcSwap<Vec<Arc<LiveSegment>>>,
+    /// The watermark: how many events readers may see.
+    revision: CachePadded<AtomicU64>,
+    /// The place up to which frames are visible: the watermark for frames without events.
+    visible: CachePadded<AtomicU64>,
+    /// The place up to which everything is durable, and the revision there.
+    durable: CachePadded<AtomicU64>,
+    durable_revision: AtomicU64,
+    seat: Mutex<Seat>,
+    /// Batches that were taken from the seat and are not visible yet.
+    in_flight: InFlight,
+    commit: Commit,
+    /// Held by who syncs when appenders do not wait for it.
+    syncing: Mutex<()>,
+    prepared: Mutex<Option<Prepared>>,
+    chores: Chores,
+    records: RwLock<Records>,
+    poison: OnceLock<Arc<str>>,
+    closed: AtomicBool,
+    fork: ForkGuard,
+    lock: Mutex<Option<Box<dyn Lock>>>,
+    first_recorded_at: OnceLock<crate::vocabulary::time::Timestamp>,
+    last_recorded_at: Mutex<Option<crate::vocabulary::time::Timestamp>>,
+}
+
+impl Engine {
+    /// How many events readers may see.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
+    }
+
+    /// Up to which revision the log would survive a power cut.
+    pub(crate) fn durable_revision(&self) -> Revision {
+        Revision::new(self.durable_revision.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn durability(&self) -> Durability {
+        self.settings.durability
+    }
+
+    fn is_sync(&self) -> bool {
+        self.settings.durability == Durability::Sync
+    }
+
+    fn visible_place(&self) -> Place {
+        Place::unpack(self.visible.load(Ordering::Acquire))
+    }
+
+    fn durable_place(&self) -> Place {
+        Place::unpack(self.durable.load(Ordering::Acquire))
+    }
+
+    /// Notes that everything up to `place` is durable, which holds `revision` events.
+    fn set_durable(&self, place: Place, revision: u64) {
+        self.durable.fetch_max(place.pack(), Ordering::AcqRel);
+        self.durable_revision.fetch_max(revision, Ordering::AcqRel);
+    }
+
+    /// The first failure of a write or sync, if there was one.
+    pub(crate) fn poison(&self) -> Option<&Arc<str>> {
+        self.poison.get()
+    }
+
+    /// After a failed write or sync: no more appends until reopened, and whoever waits learns of it.
+    fn set_poison(&self, cause: &str) -> Arc<str> {
+        let cause = Arc::clone(self.poison.get_or_init(|| cause.into()));
+        self.commit.wake_all();
+        cause
+    }
+
+    /// Whether reads may go ahead.
+    pub(crate) fn admit_read(&self) -> Result<(), ReadError> {
+        if reentry::is_judging() {
+            return Err(ReadError::CalledFromCondition);
+        }
+        if self.closed.load(Ordering::Acquire) { Err(ReadError::Closed) } else { Ok(()) }
+    }
+
+    /// Whether appends may go ahead.
+    fn admit_append(&self) -> Result<(), AppendError> {
+        if reentry::is_judging() {
+            return Err(AppendError::CalledFromCondition);
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(AppendError::Closed);
+        }
+        if self.settings.read_only {
+            return Err(AppendError::ReadOnly);
+        }
+        if self.fork.is_fork() {
+            return Err(AppendError::Forked);
+        }
+        match self.poison() {
+            Some(cause) => Err(AppendError::Poisoned { cause: Arc::clone(cause), unknown: false }),
+            None => Ok(()),
+        }
+    }
+
+    /// The value of a system record.
+    pub(crate) fn record(&self, namespace: &str, key: &str) -> Option<Bytes> {
+        self.records.read().get(&(Arc::from(namespace), Arc::from(key))).cloned()
+    }
+
+    /// The system records of a namespace.
+    pub(crate) fn records(&self, namespace: &str) -> Vec<(Arc<str>, Bytes)> {
+        let first = (Arc::from(namespace), Arc::from(""));
+        let records = self.records.read();
+        let of_namespace = records.range(first..).take_while(|((known, _), _)| &**known == namespace);
+        of_namespace.map(|((_, key), value)| (Arc::clone(key), value.clone())).collect()
+    }
+}

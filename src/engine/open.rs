@@ -1,0 +1,305 @@
+//! Opening, closing and verifying a store.
+
+use super::batch::InFlight;
+use super::builder::Builder;
+use super::commit::Commit;
+use super::housekeeping::Chores;
+use super::rotate::new_header;
+use super::seat::Seat;
+use super::{Engine, LiveSegment, Records};
+use crate::disk::{self, Disk, FileSystem, ForkGuard, RealDisk};
+use crate::format::encode::{self, Context, TransactionSource};
+use crate::format::event::EventSource;
+use crate::format::event_id::IdSeed;
+use crate::format::frame::Kind;
+use crate::format::place::{Place, aligned};
+use crate::log::{self, Reading, Tail, create_segment, segment_number};
+use crate::vocabulary::append::OWN_NAMESPACE;
+use crate::vocabulary::attributes::Attributes;
+use crate::vocabulary::error::{AppendError, IoFailure, OpenError};
+use crate::vocabulary::options::{Durability, Limits, OpenMode, Options};
+use crate::vocabulary::time::{Clock, Timestamp};
+use crate::vocabulary::transaction::SystemRecord;
+use arc_swap::ArcSwap;
+use crossbeam::utils::CachePadded;
+use parking_lot::{Mutex, RwLock};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// The least that a segment may hold.
+const SEGMENT_BYTES_LEAST: u64 = 16 << 10;
+/// The most.
+const SEGMENT_BYTES_MOST: u64 = 1 << 30;
+/// The system record that keeps [`Options::strict_names`].
+const STRICT_NAMES: &str = "strict_names";
+
+/// What an open store goes by.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) durability: Durability,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) append_deadline: Duration,
+    pub(crate) verify_reads: bool,
+    pub(crate) strict_names: bool,
+    pub(crate) read_only: bool,
+    pub(crate) segment_bytes_first: u64,
+    pub(crate) segment_bytes_max: u64,
+}
+
+/// Opens the store in the directory `path`.
+///
+/// # Errors
+/// [`OpenError`].
+pub(crate) fn open(path: &Path, options: &Options) -> Result<Arc<Engine>, OpenError> {
+    check_options(options)?;
+    prepare_directory(path, options)?;
+    if !options.allow_network_file_system
+        && let FileSystem::Network(kind) = disk::file_system(path)?
+    {
+        return Err(OpenError::NetworkFileSystem { path: path.to_owned(), kind });
+    }
+    open_on(Arc::new(RealDisk::new(path)?), options)
+}
+
+fn check_options(options: &Options) -> Result<(), OpenError> {
+    let refused = |option, value: String, rule| Err(OpenError::InvalidOption { option, value, rule });
+    if options.durability == Durability::Memory {
+        return refused("durability", "Memory".into(), "the memory adapter's alone");
+    }
+    let (first, max) = (options.segment_bytes_first, options.segment_bytes_max);
+    for (option, bytes) in [("segment_bytes_first", first), ("segment_bytes_max", max)] {
+        if !(SEGMENT_BYTES_LEAST..=SEGMENT_BYTES_MOST).contains(&bytes) || bytes % 4_096 != 0 {
+            return refused(option, bytes.to_string(), "16 KiB to 1 GiB, a multiple of 4 KiB");
+        }
+    }
+    if first > max {
+        return refused("segment_bytes_first", first.to_string(), "at most segment_bytes_max");
+    }
+    Ok(())
+}
+
+/// Makes the directory where it may be made, and checks what is there against the mode. Creates nothing for other modes.
+fn prepare_directory(path: &Path, options: &Options) -> Result<(), OpenError> {
+    let failed = |doing| move |error| OpenError::from(IoFailure::new(doing, path, error));
+    let exists = path.try_exists().map_err(failed("stat"))?;
+    let store_there = exists && has_segments(path)?;
+    match options.mode {
+        OpenMode::Existing | OpenMode::ReadOnly if !store_there => {
+            return Err(OpenError::NotFound { path: path.to_owned() });
+        }
+        OpenMode::CreateNew if store_there => return Err(OpenError::AlreadyExists { path: path.to_owned() }),
+        _ => {}
+    }
+    if !exists {
+        std::fs::create_dir_all(path).map_err(failed("create directory"))?;
+        // The new name must survive a power cut before anything in the directory is promised.
+        if let Some(parent) =
+            path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
+        {
+            let directory = std::fs::File::open(parent).map_err(failed("open parent directory"))?;
+            directory.sync_all().map_err(failed("sync parent directory"))?;
+        }
+    }
+    Ok(())
+}
+
+fn has_segments(path: &Path) -> Result<bool, OpenError> {
+    let names = RealDisk::new(path)?.list()?;
+    Ok(names.iter().any(|name| segment_number(name).is_some()))
+}
+
+/// Opens the store on a disk.
+pub(crate) fn open_on(disk: Arc<dyn Disk>, options: &Options) -> Result<Arc<Engine>, OpenError> {
+    let read_only = options.mode == OpenMode::ReadOnly;
+    let lock = disk.lock()?.ok_or_else(|| OpenError::AlreadyOpen {
+        path: disk.path().to_owned(),
+        process: disk::lock_holder(disk.path()),
+    })?;
+    let index_seed = uuid::Uuid::new_v4().as_u64_pair().0;
+    let mut builder = Builder::new(index_seed, false);
+    let reading = match log::read(&*disk, !read_only, &mut builder)? {
+        Some(reading) => reading,
+        None => {
+            remove_temporary(&*disk)?;
+            create_store(&*disk, options)?;
+            builder = Builder::new(index_seed, false);
+            let created = log::read(&*disk, true, &mut builder)?;
+            created.ok_or_else(|| OpenError::NotFound { path: disk.path().to_owned() })?
+        }
+    };
+    let strict_names = resolve_strict_names(options, &builder.records)?;
+    if !read_only {
+        log::repair(&*disk, &reading)?;
+    }
+    let engine = Arc::new(assemble(disk, options, strict_names, builder, &reading, index_seed)?);
+    engine.chores.belong_to(&engine);
+    *engine.lock.lock() = Some(lock);
+    Ok(engine)
+}
+
+fn remove_temporary(disk: &dyn Disk) -> Result<(), IoFailure> {
+    for name in disk.list()?.iter().filter(|name| log::is_temporary(name)) {
+        disk.remove(name)?;
+    }
+    Ok(())
+}
+
+fn resolve_strict_names(options: &Options, records: &Records) -> Result<bool, OpenError> {
+    let stored = records.get(&(Arc::from(OWN_NAMESPACE), Arc::from(STRICT_NAMES)));
+    let stored = stored.is_some_and(|value| value.as_ref() == [1]);
+    match options.strict_names {
+        Some(requested) if requested != stored => Err(OpenError::SettingConflict {
+            setting: STRICT_NAMES,
+            stored: stored.to_string(),
+            requested: requested.to_string(),
+        }),
+        _ => Ok(stored),
+    }
+}
+
+/// Makes the first segment, settings included, whole or not at all.
+fn create_store(disk: &dyn Disk, options: &Options) -> Result<(), OpenError> {
+    let store_id = *uuid::Uuid::new_v4().as_bytes();
+    let header = new_header(store_id, 1, options.segment_bytes_first, options.clock.now());
+    let mut context = Context {
+        place: Place::start_of(1),
+        salt: header.salt,
+        sequence: 0,
+        // No transaction has been recorded: one of any time may follow, imports of history among them.
+        recorded_at: Timestamp::MIN,
+        epoch: 1,
+        mark: Place::start_of(1),
+        link: 0,
+    };
+    let unfit = |_| OpenError::InvalidOption { option: "strict_names", value: String::new(), rule: "fits a frame" };
+    let (mut frames, mut frame) = (Vec::new(), Vec::new());
+    context.link = encode::bookkeeping(&mut frame, &context, Kind::Opening, &0_u64.to_le_bytes()).map_err(unfit)?;
+    push_padded(&mut frames, &frame);
+    context.place.offset += frames.len() as u64;
+    let strict = u8::from(options.strict_names.unwrap_or(false));
+    let records = [SystemRecord::set(OWN_NAMESPACE, STRICT_NAMES, vec![strict])];
+    let source = TransactionSource { id: None, attributes: &Attributes::new(), records: &records };
+    encode::transaction(&mut frame, &context, source, std::iter::empty::<EventSource<'_>>()).map_err(unfit)?;
+    push_padded(&mut frames, &frame);
+    create_segment(disk, &header, options.durability != Durability::Sync, &frames)?;
+    Ok(())
+}
+
+fn push_padded(frames: &mut Vec<u8>, frame: &[u8]) {
+    frames.extend_from_slice(frame);
+    frames.resize(usize::try_from(aligned(frames.len() as u64)).unwrap_or(frames.len()), 0);
+}
+
+fn assemble(
+    disk: Arc<dyn Disk>,
+    options: &Options,
+    strict_names: bool,
+    builder: Builder<'_>,
+    reading: &Reading,
+    index_seed: u64,
+) -> Result<Engine, OpenError> {
+    let segments: Vec<Arc<LiveSegment>> = builder.segments.into_iter().map(Arc::new).collect();
+    let (Some(last), Some(end)) = (segments.last(), reading.segments.last()) else {
+        return Err(OpenError::NotFound { path: disk.path().to_owned() });
+    };
+    for (index, (segment, recovered)) in segments.iter().zip(&reading.segments).enumerate() {
+        segment.region.publish(recovered.end);
+        if index + 1 < segments.len() {
+            let _ = segment.sealed_end.set(recovered.end);
+        }
+    }
+    let store_id = last.header.store_id;
+    let chain = reading.chain;
+    let mut seat = Seat::new(Arc::clone(last), end.end, chain.epoch.saturating_add(1));
+    (seat.sequence, seat.link, seat.recorded_at) = (chain.sequence, chain.link, chain.recorded_at);
+    let place = seat.place();
+    if reading.tail == Tail::Closed {
+        seat.closed_at = Some(place);
+    }
+    let first = OnceLock::new();
+    if let Some(time) = builder.first_recorded_at {
+        let _ = first.set(time);
+    }
+    Ok(Engine {
+        settings: Settings {
+            durability: options.durability,
+            limits: options.limits.held(),
+            clock: Arc::clone(&options.clock),
+            append_deadline: options.append_deadline,
+            verify_reads: options.verify_reads,
+            strict_names,
+            read_only: options.mode == OpenMode::ReadOnly,
+            segment_bytes_first: options.segment_bytes_first,
+            segment_bytes_max: options.segment_bytes_max,
+        },
+        path: disk.path().to_owned(),
+        disk,
+        store_id,
+        seed: IdSeed::of(&store_id),
+        index_seed,
+        segments: ArcSwap::from_pointee(segments),
+        revision: CachePadded::new(AtomicU64::new(chain.sequence)),
+        visible: CachePadded::new(AtomicU64::new(place.pack())),
+        // Repair has synced what the log did not prove to be durable.
+        durable: CachePadded::new(AtomicU64::new(place.pack())),
+        durable_revision: AtomicU64::new(chain.sequence),
+        seat: Mutex::new(seat),
+        in_flight: InFlight::default(),
+        commit: Commit::default(),
+        syncing: Mutex::new(()),
+        prepared: Mutex::new(None),
+        chores: Chores::default(),
+        records: RwLock::new(builder.records),
+        poison: OnceLock::new(),
+        closed: AtomicBool::new(false),
+        fork: ForkGuard::new().map_err(|error| IoFailure::new("map a page for", "the process", error))?,
+        lock: Mutex::new(None),
+        first_recorded_at: first,
+        last_recorded_at: Mutex::new(builder.first_recorded_at.map(|_| chain.recorded_at)),
+    })
+}
+
+impl Engine {
+    /// Makes everything durable, says so in a last frame, and ends the store.
+    ///
+    /// # Errors
+    /// [`AppendError::Poisoned`] when it cannot be made durable. The store is closed all the same.
+    pub(crate) fn close(&self) -> Result<(), AppendError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let ended = if self.settings.read_only { Ok(()) } else { self.end() };
+        if matches!(ended, Err(AppendError::CalledFromCondition | AppendError::Closed)) {
+            return ended;
+        }
+        self.closed.store(true, Ordering::Release);
+        self.commit.wake_all();
+        let dropped = if self.fork.is_fork() { Ok(()) } else { self.drop_prepared().map_err(AppendError::Io) };
+        *self.lock.lock() = None;
+        ended.and(dropped)
+    }
+
+    fn end(&self) -> Result<(), AppendError> {
+        let mut seat = self.take_seat()?;
+        if self.is_sync() {
+            self.flush_staged(&mut seat)?;
+        } else {
+            self.sync_visible()?;
+        }
+        let place = seat.place();
+        if seat.closed_at == Some(place) {
+            return Ok(());
+        }
+        let recorded_at = seat.recorded_at;
+        self.put_bookkeeping(&mut seat, Kind::Close, recorded_at)?;
+        if let Err(failure) = seat.segment.file.sync() {
+            let cause = self.set_poison(&failure.to_string());
+            return Err(AppendError::Poisoned { cause, unknown: false });
+        }
+        self.set_durable(seat.place(), seat.sequence);
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! Going on to the next segment: prepared ahead where possible, made on the spot where not.
+
+use super::seat::{Added, RESERVE, Seat};
+use super::{Engine, LiveSegment};
+use crate::disk::{DiskFile, Region};
+use crate::format::encode;
+use crate::format::frame::Kind;
+use crate::format::place::Place;
+use crate::format::segment_header::{HEADER_BYTES, SegmentHeader};
+use crate::index::HotIndex;
+use crate::log::{create_segment, segment_name};
+use crate::vocabulary::error::{AppendError, IoFailure};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// Bytes of an opening frame.
+const OPENING_BYTES: u64 = 56;
+/// How often who waits for another's batch looks again.
+const LOOK_AGAIN: Duration = Duration::from_micros(50);
+
+/// A segment that is made and not in use yet.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    header: SegmentHeader,
+    file: Arc<dyn DiskFile>,
+    region: Arc<Region>,
+}
+
+impl Engine {
+    /// Ends the active segment and opens the next, with room for a frame of `needed` bytes.
+    ///
+    /// # Errors
+    /// [`AppendError::NoSpace`] and [`AppendError::Io`] when there can be no next segment: nothing has changed then.
+    pub(super) fn rotate(&self, seat: &mut Seat, needed: u64) -> Result<(), AppendError> {
+        let number = seat.segment.header.number;
+        if self.durable_place() < Place::start_of(number) {
+            self.settle(seat)?;
+        }
+        let next = self.take_prepared(number + 1, needed)?;
+        let _ = seat.segment.sealed_end.set(seat.end);
+        let previous_end = seat.end;
+        seat.segment = Arc::new(LiveSegment {
+            index: HotIndex::new(seat.sequence, self.index_seed),
+            header: next.header,
+            file: next.file,
+            region: next.region,
+            sealed_end: OnceLock::new(),
+        });
+        seat.end = HEADER_BYTES;
+        let mut segments = Vec::clone(&self.segments.load());
+        segments.push(Arc::clone(&seat.segment));
+        self.segments.store(Arc::new(segments));
+        let recorded_at = seat.recorded_at;
+        let context = seat.context(recorded_at, self.durable_place());
+        let opening = encode::bookkeeping(&mut seat.frame, &context, Kind::Opening, &previous_end.to_le_bytes());
+        let crc = opening.map_err(|_| AppendError::Poisoned {
+            cause: self.set_poison("an opening frame was too long"),
+            unknown: false,
+        })?;
+        self.put_frame(seat, &Added { crc, events: 0, recorded_at, records: &[] })?;
+        self.chores.after_rotation(self);
+        Ok(())
+    }
+
+    /// Makes everything before the active segment durable: a segment is not opened before the one two back is.
+    fn settle(&self, seat: &mut Seat) -> Result<(), AppendError> {
+        if self.is_sync() { self.flush_staged(seat) } else { self.sync_visible().map(drop) }
+    }
+
+    /// Writes, syncs and publishes what is staged, in the seat. A leader may be at work on an earlier batch; it does not need the
+    /// seat to finish.
+    pub(super) fn flush_staged(&self, seat: &mut Seat) -> Result<(), AppendError> {
+        let begun = Instant::now();
+        while self.in_flight.get().is_some() && self.poison().is_none() {
+            if begun.elapsed() > self.settings.append_deadline {
+                return Err(AppendError::TimedOut { waited: begun.elapsed() });
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        if let Some(batch) = seat.take_batch().filter(|_| self.poison().is_none()) {
+            let batch = Arc::new(batch);
+            self.in_flight.set(Some(Arc::clone(&batch)));
+            self.commit_batch(&batch);
+            self.commit.wake_all();
+        }
+        match self.poison() {
+            Some(cause) => Err(AppendError::Poisoned { cause: Arc::clone(cause), unknown: false }),
+            None => Ok(()),
+        }
+    }
+
+    /// The length of segment `number`: doubling from the first to the largest, or what a big frame needs.
+    fn segment_length(&self, number: u64, needed: u64) -> u64 {
+        let doublings = u32::try_from(number.saturating_sub(1)).unwrap_or(u32::MAX).min(30);
+        let planned = self.settings.segment_bytes_first.saturating_mul(1 << doublings);
+        let least = HEADER_BYTES + OPENING_BYTES + needed + RESERVE;
+        planned.min(self.settings.segment_bytes_max).max(least.next_multiple_of(HEADER_BYTES))
+    }
+
+    /// The prepared segment if it is the right one and big enough, else one made now.
+    fn take_prepared(&self, number: u64, needed: u64) -> Result<Prepared, AppendError> {
+        let mut slot = self.prepared.lock();
+        let length = self.segment_length(number, needed);
+        if let Some(prepared) = slot.take() {
+            if prepared.header.number == number && prepared.header.length >= length {
+                return Ok(prepared);
+            }
+            self.disk.remove(&segment_name(prepared.header.number)).map_err(refused)?;
+        }
+        self.make_segment(number, length).map_err(refused)
+    }
+
+    fn make_segment(&self, number: u64, length: u64) -> Result<Prepared, IoFailure> {
+        let header = new_header(self.store_id, number, length, self.settings.clock.now());
+        let file = create_segment(&*self.disk, &header, !self.is_sync(), &[])?;
+        let region = file.region()?;
+        Ok(Prepared { header, file, region })
+    }
+
+    /// Makes the segment after `active` ready, off the writer's path. A failure is left to whoever needs the segment.
+    pub(super) fn prepare_next(&self, active: u64) {
+        let mut slot = self.prepared.lock();
+        let current = self.visible_place().segment.max(active);
+        if slot.is_none() && current == active && self.may_prepare() {
+            let length = self.segment_length(active + 1, 0);
+            *slot = self.make_segment(active + 1, length).ok();
+        }
+    }
+
+    fn may_prepare(&self) -> bool {
+        self.poison().is_none() && !self.closed.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// Bytes of the file that was prepared and is not in use.
+    pub(super) fn prepared_bytes(&self) -> u64 {
+        self.prepared.lock().as_ref().map_or(0, |prepared| prepared.header.length)
+    }
+
+    /// Removes the segment that was prepared and never used.
+    pub(super) fn drop_prepared(&self) -> Result<(), IoFailure> {
+        match self.prepared.lock().take() {
+            Some(prepared) => {
+                self.disk.remove(&segment_name(prepared.header.number))?;
+                self.disk.sync_directory()
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The header of a new segment, with a salt of its own.
+pub(super) fn new_header(
+    store_id: [u8; 16],
+    number: u64,
+    length: u64,
+    created_at: crate::vocabulary::time::Timestamp,
+) -> SegmentHeader {
+    let salt = uuid::Uuid::new_v4().as_u64_pair();
+    SegmentHeader { store_id, number, salt: salt.0 ^ salt.1.rotate_left(32), length, created_at }
+}
+
+fn refused(failure: IoFailure) -> AppendError {
+    if failure.is_no_space() { AppendError::NoSpace(failure) } else { AppendError::Io(failure) }
+}

@@ -1,0 +1,196 @@
+//! The writer's seat: the end of the log as it is staged, and putting a frame there.
+
+use super::batch::{Batch, Run};
+use super::{Engine, LiveSegment};
+use crate::format::encode::Context;
+use crate::format::place::{Place, aligned};
+use crate::vocabulary::error::AppendError;
+use crate::vocabulary::time::Timestamp;
+use crate::vocabulary::transaction::SystemRecord;
+use parking_lot::MutexGuard;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Bytes kept free at the end of a segment, for the frames that keep the books.
+pub(super) const RESERVE: u64 = 128;
+
+/// What the writer knows: where the log ends with everything staged.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) segment: Arc<LiveSegment>,
+    /// Where the next frame goes.
+    pub(super) end: u64,
+    /// The number of the next event.
+    pub(super) sequence: u64,
+    pub(super) link: u32,
+    pub(super) epoch: u32,
+    pub(super) recorded_at: Timestamp,
+    /// Where the last frame that says what is durable stands behind: a second one would say nothing new.
+    pub(super) watermarked: Place,
+    /// The end of a log that was closed in good order, as long as nothing was written since.
+    pub(super) closed_at: Option<Place>,
+    /// The frame being encoded; its memory is used again and again.
+    pub(super) frame: Vec<u8>,
+    /// Staged and not yet taken by a leader.
+    runs: Vec<Run>,
+    records: Vec<SystemRecord>,
+}
+
+impl Seat {
+    pub(super) fn new(segment: Arc<LiveSegment>, end: u64, epoch: u32) -> Self {
+        Self {
+            segment,
+            end,
+            sequence: 0,
+            link: 0,
+            epoch,
+            recorded_at: Timestamp::MIN,
+            watermarked: Place { segment: 0, offset: 0 },
+            closed_at: None,
+            frame: Vec::new(),
+            runs: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+
+    /// The place where the next frame goes.
+    pub(super) fn place(&self) -> Place {
+        Place { segment: self.segment.header.number, offset: self.end }
+    }
+
+    /// Whether a frame of `length` bytes fits into the segment.
+    pub(super) fn fits(&self, length: usize) -> bool {
+        self.end + aligned(length as u64) + RESERVE <= self.segment.header.length
+    }
+
+    /// What a frame written now takes from where and when it is.
+    pub(super) fn context(&self, recorded_at: Timestamp, mark: Place) -> Context {
+        Context {
+            place: self.place(),
+            salt: self.segment.header.salt,
+            sequence: self.sequence,
+            recorded_at,
+            epoch: self.epoch,
+            mark,
+            link: self.link,
+        }
+    }
+
+    /// Everything staged since the last call.
+    pub(super) fn take_batch(&mut self) -> Option<Batch> {
+        if self.runs.is_empty() {
+            return None;
+        }
+        Some(Batch {
+            runs: std::mem::take(&mut self.runs),
+            records: std::mem::take(&mut self.records),
+            end: self.place(),
+            revision: self.sequence,
+            recorded_at: self.recorded_at,
+        })
+    }
+
+    /// The bytes from `offset` of segment `number` on, if they are staged and not taken.
+    pub(super) fn find(&self, number: u64, offset: u64) -> Option<&[u8]> {
+        self.runs.iter().find_map(|run| {
+            let within = offset.checked_sub(run.offset).filter(|_| run.segment.header.number == number)?;
+            run.bytes.get(usize::try_from(within).ok()?..).filter(|bytes| !bytes.is_empty())
+        })
+    }
+
+    /// Puts the encoded frame at the end of what is staged.
+    fn stage(&mut self) {
+        let (segment, end) = (&self.segment, self.end);
+        match self.runs.last_mut().filter(|run| Arc::ptr_eq(&run.segment, segment)) {
+            Some(run) => run.bytes.extend_from_slice(&self.frame),
+            None => self.runs.push(Run { segment: Arc::clone(segment), offset: end, bytes: self.frame.clone() }),
+        }
+    }
+}
+
+/// What a frame adds to the log.
+pub(super) struct Added<'a> {
+    pub(super) crc: u32,
+    pub(super) events: u64,
+    pub(super) recorded_at: Timestamp,
+    pub(super) records: &'a [SystemRecord],
+}
+
+/// The seat, taken. If its holder unwinds, the store is poisoned: nobody knows what was half done.
+pub(super) struct Taken<'a> {
+    engine: &'a Engine,
+    seat: Option<MutexGuard<'a, Seat>>,
+}
+
+impl std::ops::Deref for Taken<'_> {
+    type Target = Seat;
+
+    #[expect(clippy::expect_used, reason = "the guard is there until the drop, which alone takes it")]
+    fn deref(&self) -> &Seat {
+        self.seat.as_ref().expect("the seat is held until it is dropped")
+    }
+}
+
+impl std::ops::DerefMut for Taken<'_> {
+    #[expect(clippy::expect_used, reason = "the guard is there until the drop, which alone takes it")]
+    fn deref_mut(&mut self) -> &mut Seat {
+        self.seat.as_mut().expect("the seat is held until it is dropped")
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.seat = None;
+        if std::thread::panicking() {
+            self.engine.set_poison("a thread panicked in the writer's seat");
+        }
+    }
+}
+
+impl Engine {
+    /// Takes the seat.
+    ///
+    /// # Errors
+    /// [`AppendError::TimedOut`] after the deadline; else what [`Engine::admit_append`] says once it is taken.
+    pub(super) fn take_seat(&self) -> Result<Taken<'_>, AppendError> {
+        let seat = match self.seat.try_lock() {
+            Some(seat) => seat,
+            None => {
+                let begun = Instant::now();
+                let waited = self.seat.try_lock_for(self.settings.append_deadline);
+                waited.ok_or_else(|| AppendError::TimedOut { waited: begun.elapsed() })?
+            }
+        };
+        self.admit_append()?;
+        Ok(Taken { engine: self, seat: Some(seat) })
+    }
+
+    /// Puts the frame in `seat.frame` into the log, after its events were indexed: staged with `Sync`, else written and visible.
+    pub(super) fn put_frame(&self, seat: &mut Seat, added: &Added<'_>) -> Result<(), AppendError> {
+        let length = aligned(seat.frame.len() as u64);
+        seat.frame.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
+        if self.is_sync() {
+            seat.stage();
+            seat.records.extend_from_slice(added.records);
+        } else if let Err(failure) = seat.segment.file.store(seat.end, &seat.frame) {
+            let cause = self.set_poison(&failure.to_string());
+            return Err(AppendError::Poisoned { cause, unknown: true });
+        }
+        self.advance(seat, length, added);
+        if !self.is_sync() {
+            self.apply_records(added.records);
+            seat.segment.region.publish(seat.end);
+            self.publish(seat.place(), seat.sequence, added.recorded_at);
+        }
+        self.chores.after_append(self, seat);
+        Ok(())
+    }
+
+    /// Moves the end of the log behind a frame.
+    pub(super) fn advance(&self, seat: &mut Seat, length: u64, added: &Added<'_>) {
+        seat.end += length;
+        seat.sequence += added.events;
+        seat.link = added.crc;
+        seat.recorded_at = added.recorded_at;
+    }
+}

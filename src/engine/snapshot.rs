@@ -1,0 +1,45 @@
+//! Snapshots: one number and the list of segments. Taking one is two atomic loads.
+
+use super::{Engine, LiveSegment};
+use crate::vocabulary::error::{Corruption, ReadError};
+use std::sync::Arc;
+
+/// The log as it was at one moment.
+#[derive(Debug, Clone)]
+pub(super) struct Snapshot {
+    /// How many events it holds.
+    pub(super) revision: u64,
+    pub(super) segments: Arc<Vec<Arc<LiveSegment>>>,
+}
+
+impl Engine {
+    /// The log as readers see it now.
+    ///
+    /// # Errors
+    /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
+    pub(super) fn snapshot(&self) -> Result<Snapshot, ReadError> {
+        self.admit_read()?;
+        // The revision first: the list is then at least as new, and holds every segment that the revision needs.
+        let revision = self.revision();
+        Ok(Snapshot { revision, segments: self.segments.load_full() })
+    }
+}
+
+impl Snapshot {
+    /// The segment that holds the event with this number, by its place in the list.
+    pub(super) fn segment_of(&self, sequence_number: u64) -> Option<usize> {
+        self.segments.partition_point(|segment| segment.index.base() <= sequence_number).checked_sub(1)
+    }
+
+    /// One segment of the list.
+    pub(super) fn segment(&self, index: usize) -> Option<&Arc<LiveSegment>> {
+        self.segments.get(index)
+    }
+}
+
+impl LiveSegment {
+    /// An error about this segment.
+    pub(super) fn corrupt(&self, offset: u64, what: impl Into<String>) -> ReadError {
+        Corruption { segment: self.header.number, offset, what: what.into() }.into()
+    }
+}

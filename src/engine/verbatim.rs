@@ -1,0 +1,77 @@
+//! Appending stored transactions as they are: what copies, restores and salvages need.
+
+use super::Engine;
+use super::append::too_much;
+use super::seat::Seat;
+use crate::format::encode::TransactionSource;
+use crate::format::event::EventSource;
+use crate::vocabulary::append::check_continues;
+use crate::vocabulary::error::{AppendError, LimitedThing};
+use crate::vocabulary::event::{EventId, IdRepr, StoredEvent};
+use crate::vocabulary::identifier::Stream;
+use crate::vocabulary::number::Revision;
+use crate::vocabulary::transaction::StoredTransaction;
+use std::collections::HashMap;
+
+/// A transaction's id is this long at most, whatever the limits.
+const ID_BYTES: usize = 255;
+
+impl Engine {
+    /// Appends stored transactions with their own ids, numbers and times.
+    ///
+    /// # Errors
+    /// [`AppendError::NotContiguous`]; then the transactions before the one that does not fit are there.
+    pub(crate) fn append_verbatim(&self, transactions: &[StoredTransaction]) -> Result<Revision, AppendError> {
+        self.admit_append()?;
+        let mut seat = self.take_seat()?;
+        let outcome = transactions.iter().try_for_each(|transaction| self.stage_verbatim(&mut seat, transaction));
+        let (place, revision) = (seat.place(), seat.sequence);
+        drop(seat);
+        self.wait_visible(place)?;
+        outcome.map(|()| Revision::new(revision))
+    }
+
+    fn stage_verbatim(&self, seat: &mut Seat, transaction: &StoredTransaction) -> Result<(), AppendError> {
+        if let Some(id) = &transaction.id {
+            if id.len() > ID_BYTES {
+                return Err(too_much(LimitedThing::TransactionId, id.len() as u64, ID_BYTES as u64));
+            }
+            if let Some(first) = self.taken_id(seat, id)? {
+                return Err(AppendError::DuplicateTransaction { id: id.clone(), first: Box::new(first) });
+            }
+        }
+        let mut next: HashMap<Stream, u64> = HashMap::new();
+        check_continues(transaction, Revision::new(seat.sequence), Some(seat.recorded_at), |stream| {
+            let next = next.entry(stream.clone()).or_insert_with(|| self.next_position(stream));
+            *next += 1;
+            Ok(*next - 1)
+        })?;
+        if transaction.events.is_empty() && transaction.records.is_empty() {
+            return Ok(());
+        }
+        // Ids are compared with what this store would make: one made by the store that is restored here takes no bytes again.
+        let ids: Vec<EventId> = transaction.events.iter().map(StoredEvent::id).collect();
+        let made = |event: &StoredEvent| self.seed.make(event.parts.sequence_number, transaction.recorded_at);
+        let sources = || {
+            transaction.events.iter().zip(&ids).map(|(event, id)| EventSource {
+                id: Some(id).filter(|id| event.parts.given.id || id.0 != IdRepr::Uuid(made(event))),
+                category: event.category(),
+                stream: event.stream(),
+                name: event.name(),
+                payload: event.payload(),
+                metadata: event.metadata(),
+                attributes: event.attributes(),
+                position: event.parts.position,
+                observed_at: event.observed_at(),
+                occurred_at: event.occurred_at(),
+                given: event.parts.given,
+            })
+        };
+        let source = TransactionSource {
+            id: transaction.id.as_deref().zip(transaction.digest),
+            attributes: &transaction.attributes,
+            records: &transaction.records,
+        };
+        self.put_transaction(seat, source, transaction.recorded_at, &sources)
+    }
+}
