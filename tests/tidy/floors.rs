@@ -11,26 +11,50 @@ const FLOORS: [&str; 11] =
 /// The room that stands beside the others: it may use all up to the state, and none but tests may use it.
 const TESTING: &str = "testing";
 
-/// Paths that lead up, into `testing`, past the rooms, or out of a room that has no floor.
-pub fn upward_paths(source: &Source) -> Vec<String> {
+/// Where a file stands among the modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// How many modules it is below its crate's root.
+    depth: usize,
+    /// Whether it is there for tests alone.
+    pub for_tests: bool,
+    /// Whether it belongs to the library; else to a program, whose `crate` is another one.
+    in_library: bool,
+}
+
+/// Paths of all files that lead up, into `testing`, past the rooms, or out of a room that has no floor.
+pub fn arrows(tree: &[Source]) -> Vec<String> {
+    let reached = reached(tree);
+    let of = |source: &Source| reached.get(&source.path).map(|&place| upward_paths(source, place)).unwrap_or_default();
+    tree.iter().flat_map(of).collect()
+}
+
+fn upward_paths(source: &Source, place: Place) -> Vec<String> {
     let room = source.room().unwrap_or_default();
-    if !source.is_src() || room == "lib" {
+    if place.depth == 0 && place.in_library {
         return Vec::new();
     }
-    let Some(own) = floor_of(room) else {
-        let what = format!("the room `{room}` has no floor: add it to FLOORS in tests/tidy/floors.rs");
+    let own = floor_of(room);
+    let is_top = own == floor_of("hosts");
+    let Some(own) = own.filter(|_| place.in_library || is_top) else {
+        let what = format!("`{room}` is no room of FLOORS in tests/tidy/floors.rs, or none for a program");
         return vec![source.finding(0, what)];
     };
+    if !place.in_library {
+        return Vec::new();
+    }
     let hidden = test_items(&source.code);
     let mut findings = Vec::new();
-    for (at, target) in targets(source) {
-        let in_test = hidden.iter().any(|item| item.contains(&at));
+    for (at, target) in targets(source, place.depth) {
+        let in_test = place.for_tests || hidden.iter().any(|item| item.contains(&at));
         let what = match floor_of(&target) {
             _ if target == room => continue,
             _ if target == TESTING && in_test => continue,
             _ if target == TESTING => "only tests may use `testing`: move what is needed to a room".to_owned(),
             Some(floor) if floor <= own => continue,
             Some(_) => format!("`{room}` is below `{target}`: move the shared part down, or the use of it up"),
+            // Tests and the top floor may use the library as its users do.
+            None if in_test || is_top => continue,
             None => format!("`crate::{target}` names no room: write the path through its room"),
         };
         findings.push(source.finding(line_of(&source.code, at), what));
@@ -47,8 +71,9 @@ fn floor_of(room: &str) -> Option<usize> {
 }
 
 /// What follows the crate's root in every path of a file, and where.
-fn targets(source: &Source) -> Vec<(usize, String)> {
+fn targets(source: &Source, depth: usize) -> Vec<(usize, String)> {
     let code = &source.code;
+    let modules = modules(source);
     let mut found = Vec::new();
     for at in words(code, "crate::") {
         found.extend(heads(code, at + "crate::".len()));
@@ -57,7 +82,7 @@ fn targets(source: &Source) -> Vec<(usize, String)> {
         let path = &code[at..];
         let inner = path.trim_start_matches("super::");
         let steps = (path.len() - inner.len()) / "super::".len();
-        if steps >= depth(source, at) {
+        if steps >= depth + modules.iter().filter(|module| module.body.contains(&at)).count() {
             found.extend(heads(code, code.len() - inner.len()));
         }
     }
@@ -91,60 +116,64 @@ fn heads(code: &str, at: usize) -> Vec<(usize, String)> {
     found
 }
 
-/// How many modules a place is in.
-fn depth(source: &Source, at: usize) -> usize {
-    let path = source.path.trim_start_matches("src/").trim_end_matches(".rs");
-    let files = path.trim_end_matches("/mod").split('/').count();
-    files + modules(&source.code).iter().filter(|module| module.body.contains(&at)).count()
-}
-
 /// A module that a file declares.
 struct Module {
     name: String,
     body: Range<usize>,
     is_inline: bool,
+    /// The file that a `#[path]` names.
+    file: Option<String>,
 }
 
-fn modules(code: &str) -> Vec<Module> {
+fn modules(source: &Source) -> Vec<Module> {
+    let code = &source.code;
+    let lines: Vec<&str> = source.text.lines().collect();
     let mut found = Vec::new();
     for at in words(code, "mod") {
-        let name = first_word(&code[at + 3..]);
-        let rest = code[at + 3..].trim_start().trim_start_matches(name).trim_start();
+        let name = first_word(&code[at + 3..]).to_owned();
+        let rest = code[at + 3..].trim_start().trim_start_matches(&name).trim_start();
         if !name.is_empty() && rest.starts_with([';', '{']) {
-            found.push(Module {
-                name: name.to_owned(),
-                body: at..item_end(code, at),
-                is_inline: rest.starts_with('{'),
-            });
+            let above = lines[..line_of(code, at)].iter().rev().take_while(|line| line.trim_start().starts_with("#["));
+            let path = above.filter_map(|line| line.trim().strip_prefix("#[path = \"")).next();
+            let file = path.and_then(|path| path.strip_suffix("\"]")).map(str::to_owned);
+            found.push(Module { name, body: at..item_end(code, at), is_inline: rest.starts_with('{'), file });
         }
     }
     found
 }
 
-/// The files of the library and its programs, and whether each is there for tests alone.
-pub fn reached(tree: &[Source]) -> BTreeMap<String, bool> {
+/// The files of the library and its programs, and where each stands.
+pub fn reached(tree: &[Source]) -> BTreeMap<String, Place> {
     let manifest = tree.iter().find(|source| source.path == "Cargo.toml").map_or("", |source| &source.text);
-    let mut open = vec!["src/lib.rs".to_owned(), "src/main.rs".to_owned()];
+    let mut open = vec!["src/main.rs".to_owned()];
     open.extend(tree.iter().map(|source| source.path.clone()).filter(|path| path.starts_with("src/bin/")));
     open.extend(manifest.split('"').filter(|text| text.starts_with("src/")).map(str::to_owned));
-    let roots = open.clone();
-    let mut reached = BTreeMap::new();
-    let mut open: Vec<(String, bool)> = open.into_iter().map(|path| (path, false)).collect();
-    while let Some((path, for_tests)) = open.pop() {
+    open.push("src/lib.rs".to_owned());
+    let root = |path: String| {
+        let in_library = path == "src/lib.rs";
+        (path, Place { depth: 0, for_tests: false, in_library })
+    };
+    let mut open: Vec<(String, Place)> = open.into_iter().map(root).collect();
+    let mut reached: BTreeMap<String, Place> = BTreeMap::new();
+    // The last one first: all of the library, then the programs.
+    while let Some((path, place)) = open.pop() {
         let Some(source) = tree.iter().find(|source| source.path == path) else { continue };
-        if reached.get(&path).is_some_and(|known| *known <= for_tests) {
+        if reached.get(&path).is_some_and(|known| !known.for_tests || place.for_tests) {
             continue;
         }
-        let (folder, stem) = path.trim_end_matches(".rs").rsplit_once('/').unwrap_or(("", &path));
-        let folder =
-            if stem == "mod" || roots.contains(&path) { folder.to_owned() } else { format!("{folder}/{stem}") };
+        let (beside, stem) = path.trim_end_matches(".rs").rsplit_once('/').unwrap_or(("", &path));
+        let inside = if stem == "mod" || place.depth == 0 { beside.to_owned() } else { format!("{beside}/{stem}") };
         let hidden = test_items(&source.code);
-        for module in modules(&source.code).into_iter().filter(|module| !module.is_inline) {
-            let for_tests = for_tests || hidden.iter().any(|item| item.contains(&module.body.start));
-            open.push((format!("{folder}/{}.rs", module.name), for_tests));
-            open.push((format!("{folder}/{}/mod.rs", module.name), for_tests));
+        for module in modules(source).into_iter().filter(|module| !module.is_inline) {
+            let for_tests = place.for_tests || hidden.iter().any(|item| item.contains(&module.body.start));
+            let files = match module.file {
+                Some(file) => vec![format!("{beside}/{file}")],
+                None => vec![format!("{inside}/{}.rs", module.name), format!("{inside}/{}/mod.rs", module.name)],
+            };
+            let below = Place { depth: place.depth + 1, for_tests, ..place };
+            open.extend(files.into_iter().map(|file| (file, below)));
         }
-        reached.insert(path, for_tests);
+        reached.insert(path, place);
     }
     reached
 }
@@ -162,7 +191,8 @@ mod tests {
     use super::*;
 
     fn found(path: &str, text: &str) -> usize {
-        upward_paths(&Source::new(path, text)).len()
+        let depth = path.trim_end_matches("/mod.rs").split('/').count() - 1;
+        upward_paths(&Source::new(path, text), Place { depth, for_tests: false, in_library: true }).len()
     }
 
     #[test]
@@ -173,6 +203,8 @@ mod tests {
         assert_eq!(found("src/format/frame.rs", "//! See crate::engine.\nconst A: &str = \"crate::engine::b\";\n"), 0);
         assert_eq!(found("src/format/frame.rs", "use crate::{vocabulary::{a, b}, disk, store::{c, log}};\n"), 2);
         assert_eq!(found("src/format/frame.rs", "use crate::*;\nuse crate::Options;\n"), 2);
+        assert_eq!(found("src/hosts/lines.rs", "use crate::Options;\nuse crate::testing::data;\n"), 1);
+        assert_eq!(found("src/format/frame.rs", "#[cfg(test)]\nmod tests { use crate::Options; }\n"), 0);
     }
 
     #[test]
@@ -190,7 +222,6 @@ mod tests {
         assert_eq!(found("src/hosts/run.rs", "#[cfg(test)]\nmod tests { use crate::testing::data; }\n"), 0);
         assert_eq!(found("src/testing/data.rs", "use crate::{state::A, testing::B};\n"), 0);
         assert_eq!(found("src/testing/data.rs", "use crate::hosts::A;\n"), 1);
-        assert_eq!(found("src/lib.rs", "pub use crate::testing::A;\n"), 0);
         assert_eq!(found("src/attic/mod.rs", ""), 1);
     }
 
@@ -204,10 +235,29 @@ mod tests {
             Source::new("src/a/tests.rs", ""),
         ];
         assert_eq!(orphans(&tree), Vec::<String>::new());
-        assert!(reached(&tree)["src/a/tests.rs"] && !reached(&tree)["src/a/b/c.rs"]);
+        assert!(reached(&tree)["src/a/tests.rs"].for_tests && !reached(&tree)["src/a/b/c.rs"].for_tests);
         tree.push(Source::new("src/a/lost.rs", "mod a;"));
         assert_eq!(orphans(&tree).len(), 1);
         tree.push(Source::new("Cargo.toml", "[[bin]]\npath = \"src/a/lost.rs\"\n"));
         assert_eq!(orphans(&tree).len(), 0);
+    }
+
+    #[test]
+    fn a_path_names_a_file_and_programs_stand_on_the_top_floor() {
+        let lib = Source::new("src/lib.rs", "pub use crate::testing::A;\nmod disk;\n");
+        let disk = Source::new("src/disk/mod.rs", "#[cfg(test)]\n#[path = \"real_tests.rs\"]\nmod tests;\n");
+        let tests = Source::new("src/disk/real_tests.rs", "use super::super::disk;\nuse super::super::engine;\n");
+        let manifest =
+            Source::new("Cargo.toml", "path = \"src/hosts/cli/main.rs\"\npath = \"src/disk/tool/main.rs\"\n");
+        let main = Source::new("src/hosts/cli/main.rs", "mod args;\nuse crate::args;\n");
+        let args = Source::new("src/hosts/cli/args.rs", "use crate::testing;\n");
+        let tool = Source::new("src/disk/tool/main.rs", "fn main() {}\n");
+        let tree = [lib, disk, tests, manifest, main, args, tool];
+        assert_eq!(orphans(&tree), Vec::<String>::new());
+        let found = arrows(&tree);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[0].starts_with("src/disk/real_tests.rs:2: ") && found[1].starts_with("src/disk/tool/main.rs:1: ")
+        );
     }
 }

@@ -13,7 +13,7 @@ use source::{Source, tree};
 const LONG_FILES: &[Exemption] = &[
     Exemption {
         what: "src/vocabulary/error.rs",
-        most: 560,
+        most: 600,
         reason: "one enum an operation, each variant documented: a catalogue that is read in one piece",
     },
     Exemption {
@@ -28,7 +28,7 @@ const LONG_FUNCTIONS: &[Exemption] = &[];
 
 #[test]
 fn arrows_point_down() {
-    each(floors::upward_paths);
+    none(floors::arrows(&tree()));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn unsafe_code_is_behind_its_door_and_argued() {
 fn what_ships_does_not_panic_or_print() {
     let tree = tree();
     let reached = floors::reached(&tree);
-    let for_tests = |source: &Source| reached.get(&source.path).copied().unwrap_or_default();
+    let for_tests = |source: &Source| reached.get(&source.path).is_some_and(|place| place.for_tests);
     none(tree.iter().flat_map(|source| words::banned_calls(source, for_tests(source))).collect());
 }
 
