@@ -70,6 +70,11 @@ fn every_test_exists() {
 }
 
 #[test]
+fn every_adapter_runs_the_suite() {
+    none(idle_adapters(&tree()));
+}
+
+#[test]
 fn every_test_is_named() {
     none(each(|entry| {
         let open = entry.tests.iter().filter(|test| *test == UNKNOWN);
@@ -223,6 +228,14 @@ fn is_case(source: &Source, name: &str) -> bool {
     source.path.starts_with(CONFORMANCE) && words(code, "fn").any(|at| first_word(&code[at + 2..]) == name)
 }
 
+/// Adapters that the table speaks of and that have no line `NAME lacks …` in the test that runs the suite.
+fn idle_adapters(tree: &[Source]) -> Vec<String> {
+    let suite = tree.iter().find(|source| source.path == "tests/conformance.rs").map_or("", |source| &source.code);
+    let runs = |adapter: &&str| suite.lines().any(|line| line.trim_start().starts_with(&format!("{adapter} lacks ")));
+    let idle = ADAPTERS.iter().filter(|adapter| !runs(adapter));
+    idle.map(|adapter| format!("the adapter `{adapter}` does not run the suite in tests/conformance.rs")).collect()
+}
+
 /// The functions under `#[test]`.
 fn test_functions(code: &str) -> Vec<&str> {
     let is_test = |at: &usize| {
@@ -354,5 +367,13 @@ mod tests {
         }
         let findings = missing_tests(&entry("tests = [\"?\", \"store::other\"]"), &house);
         assert_eq!(findings, ["there is no test `store::other`"]);
+    }
+
+    #[test]
+    fn adapters_must_run_the_suite() {
+        let suite = |text| [Source::new("tests/conformance.rs", text)];
+        assert_eq!(idle_adapters(&suite("suites! {\n memory lacks [];\n log lacks [];\n}\n")).len(), 0);
+        assert_eq!(idle_adapters(&suite("suites! {\n memory lacks [];\n // log lacks [];\n}\n")).len(), 1);
+        assert_eq!(idle_adapters(&[]).len(), 2);
     }
 }
