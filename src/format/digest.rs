@@ -115,7 +115,7 @@ mod tests {
             digest("s", NewEvent::empty("e").with_metadata(""), &any),
             digest("s", NewEvent::empty("e").with_attribute("a", 1), &any),
             digest("s", NewEvent::empty("e").with_schema_version(0), &any),
-            digest("s", NewEvent::from_payload("e", crate::Payload::text("")), &any),
+            digest("s", NewEvent::from_payload("e", crate::vocabulary::payload::Payload::text("")), &any),
         ];
         for (index, other) in others.iter().enumerate() {
             assert_ne!(*other, first, "{index}");
