@@ -2,9 +2,13 @@
 
 pub mod adapters;
 mod format;
+mod state;
 mod store;
 mod vocabulary;
 
+pub use state::{
+    Applied, HandlerOutcome, IntoEventResult, MissingHandler, Project, Projection, Projector, TypedEvent, Upcasters,
+};
 pub use store::{EventCategory, EventLog, EventStore, EventStream, Scan, ScanIter, Visit, retry_on_conflict};
 pub use vocabulary::attributes::{AttributeValue, Attributes};
 pub use vocabulary::condition::{
