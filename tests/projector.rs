@@ -387,6 +387,25 @@ fn other_names_and_newer_versions_are_read_directly() {
 }
 
 #[test]
+fn between_functions_a_payload_stays_in_its_own_codec() {
+    let upcasters = Upcasters::new()
+        .on("ratio", 0, |old: (f64, f64)| old.0 / old.1)
+        .on("seen", 0, |old: String| (old.clone(), old.parse::<Ipv4Addr>().unwrap_or(Ipv4Addr::UNSPECIFIED)))
+        .on("seen", 1, |old: Value| old[1].clone());
+    let (ratio, seen) = ((0.0, 0.0), "10.0.0.7");
+    let events = [
+        NewEvent::new("ratio", &ratio).unwrap(),
+        NewEvent::json("seen", seen).unwrap(),
+        NewEvent::from_payload("seen", Payload::text(seen)),
+    ];
+    let events = stream_of(events).read().unwrap();
+    assert!(upcasters.decode::<f64>(&events[0]).unwrap().is_nan(), "JSON has no NaN, MessagePack has");
+    for event in &events[1..] {
+        assert_eq!(upcasters.decode::<String>(event).unwrap(), seen, "JSON writes an address as text");
+    }
+}
+
+#[test]
 fn an_upcaster_that_fails_is_a_typed_error() {
     let upcasters = Upcasters::new()
         .try_on("a", 0, |old: u32| if old < 10 { Ok(u64::from(old)) } else { Err("too big") })
