@@ -1,5 +1,7 @@
 //! A bank: conditions, a projector, deciding again after a conflict, and a transaction over two accounts.
 
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "an example shows and asserts")]
+
 use serde::{Deserialize, Serialize};
 use stratalog::{
     Error, EventStore, EventStream, NewEvent, Projection, Projector, Receipt, Result, position_is, retry_on_conflict,
@@ -57,7 +59,7 @@ impl Bank {
     }
 
     fn account(&self, id: &str) -> Result<Projection<Account>> {
-        Ok(self.accounts.project(Account::default(), &self.stream(id))?)
+        Ok(self.accounts.project(Account::default(), self.stream(id))?)
     }
 
     /// Opens an account; a second time is a conflict.
@@ -116,7 +118,7 @@ fn main() -> Result<()> {
     // Eight tellers withdraw 100 each from 300 at the same time: three get it, whoever is faster.
     let paid: usize = std::thread::scope(|scope| {
         let tellers: Vec<_> = (0..8).map(|_| scope.spawn(|| bank.withdraw("acc-42", 100))).collect();
-        tellers.into_iter().map(|teller| teller.join().expect("a teller panicked")).collect::<Result<Vec<_>>>()
+        tellers.into_iter().map(|teller| teller.join().unwrap()).collect::<Result<Vec<_>>>()
     })?
     .iter()
     .flatten()

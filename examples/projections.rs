@@ -1,5 +1,7 @@
 //! Projections: a struct that folds by itself, upcasters for old payloads, and folding on from a saved state.
 
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "an example shows and asserts")]
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -92,10 +94,10 @@ fn main() -> Result<()> {
     assert_eq!((spending.state().cents["Ada"], spending.state().cents["Grace"]), (700, 550));
 
     // Saved as JSON, and folded on later from where it ended: the same as folding from the start.
-    let saved = serde_json::to_string(&spending).expect("the state is plain data");
+    let saved = serde_json::to_string(&spending).unwrap();
     println!("{saved}");
     orders.stream("o-4").publish([placed("Grace", 1_000)?])?;
-    let restored: Projection<Spending> = serde_json::from_str(&saved).expect("it was written just now");
+    let restored: Projection<Spending> = serde_json::from_str(&saved).unwrap();
     let rest = orders.scan().from(restored.next_sequence_number());
     let later = Spending::continue_from(restored, rest)?;
     assert_eq!(later, Spending::default().project(&orders)?);

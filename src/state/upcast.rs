@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// From a payload of one version to one of the next.
 type Step = dyn Fn(PayloadRef<'_>) -> Result<Payload, Failure> + Send + Sync;
 
+/// A name's functions, by the version that each takes.
+type Steps = BTreeMap<u32, Arc<Step>>;
+
 /// Why a step failed.
 enum Failure {
     /// The payload is not what the function takes, or what it returned cannot be written.
@@ -40,10 +43,10 @@ enum Failure {
 /// struct OpenedV0 { owner: String }
 /// #[derive(Serialize, Deserialize)]
 /// struct Opened { owner: String, currency: String }
+/// # fn main() -> stratalog::Result<()> {
 ///
 /// let upcasters = Upcasters::new()
 ///     .on("account-opened", 0, |old: OpenedV0| Opened { owner: old.owner, currency: "EUR".into() });
-/// # fn main() -> stratalog::Result<()> {
 /// let stream = EventStore::in_memory().stream("accounts", "acc-42");
 /// stream.publish([NewEvent::new("account-opened", &OpenedV0 { owner: "Ada".into() })?])?;
 /// let opened: Opened = upcasters.decode(&stream.read()?[0])?;
@@ -54,7 +57,7 @@ enum Failure {
 #[derive(Clone, Default)]
 pub struct Upcasters {
     // A name's versions are few; looking up the name alone costs no allocation.
-    steps: Arc<HashMap<Arc<str>, BTreeMap<u32, Arc<Step>>>>,
+    steps: Arc<HashMap<Arc<str>, Steps>>,
 }
 
 impl Upcasters {
