@@ -1,4 +1,52 @@
 //! Stratalog: the embeddable event store.
+//!
+//! An application appends events to streams under conditions, reads them in order without waiting for any writer, and folds them
+//! into state. A store is a directory; there is no server and no configuration.
+//!
+//! ```
+//! use stratalog::{position_is, stream_is_empty, EventStore, NewEvent, Projector, Result};
+//!
+//! # fn main() -> Result<()> {
+//! let store = EventStore::in_memory(); // or on disk: EventStore::open("data/bank")?
+//! let account = store.stream("accounts", "acc-42");
+//! let receipt = account.publish_if([NewEvent::new("money-deposited", &500)?], stream_is_empty())?;
+//! account.publish_if([NewEvent::new("money-withdrawn", &200)?], position_is(receipt.last_position()))?;
+//!
+//! let balance = Projector::new()
+//!     .on("money-deposited", |balance: &mut i64, cents: i64| *balance += cents)
+//!     .on("money-withdrawn", |balance: &mut i64, cents: i64| *balance -= cents)
+//!     .project(0, account.scan())?;
+//! assert_eq!(*balance.state(), 300);
+//!
+//! let conflict = account.publish_if([NewEvent::new("money-withdrawn", &300)?], position_is(0)).unwrap_err();
+//! assert!(conflict.is_conflict());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to find what
+//!
+//! - **Stores and handles**: [`EventStore`], and from it [`EventLog`], [`EventCategory`], [`EventStream`].
+//! - **Writing**: [`NewEvent`] with its [`Payload`] and [`Attributes`]; [`transaction()`] over several streams; the [`Receipt`].
+//! - **Conditions**: [`stream_is_empty`], [`stream_exists`], [`position_is`], [`Condition::custom`];
+//!   [`retry_on_conflict`] decides again when another appender was faster.
+//! - **Reading**: [`Scan`] gives [`StoredEvent`]s to keep, or lends [`EventRef`]s that copy nothing.
+//! - **State**: [`Projector`] from functions, [`Project`] for structs, the [`Projection`] they give, and [`Upcasters`] for payloads
+//!   of older schema versions.
+//! - **Numbers**: [`SequenceNumber`] in the log, [`Position`] in the stream, [`Revision`] for how many events there are.
+//! - **Times**: [`Timestamp`], and the [`Clock`]s that tell it.
+//! - **Opening**: [`Options`], [`Durability`], [`Limits`].
+//! - **Errors**: one [`Error`] that every operation's own converts into; [`Error::retry`] says whether a retry is safe.
+//! - **Storage of your own**: [`adapters`], with the contract [`StorageAdapter`](adapters::StorageAdapter).
+//!
+//! # Features
+//!
+//! - `testing`: builders, random data, and the conformance suite for adapters, for tests of your own.
+//! - `cli`: the command line program `stratalog`.
+//!
+//! The README tells what durability means, what the limits and caveats are, and what each error asks of the caller.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod adapters;
 mod disk;
@@ -7,10 +55,14 @@ mod format;
 mod index;
 mod log;
 mod segment;
+mod state;
 mod store;
 mod vocabulary;
 
 pub use engine::{Verdict, VerifyProgress, VerifyReport, verify};
+pub use state::{
+    Applied, HandlerOutcome, IntoEventResult, MissingHandler, Project, Projection, Projector, TypedEvent, Upcasters,
+};
 pub use store::{EventCategory, EventLog, EventStore, EventStream, Scan, ScanIter, Visit, retry_on_conflict};
 pub use vocabulary::attributes::{AttributeValue, Attributes};
 pub use vocabulary::condition::{
@@ -28,3 +80,8 @@ pub use vocabulary::payload::{Codec, Data, Payload, PayloadError, PayloadKind, P
 pub use vocabulary::query::ScanQuery;
 pub use vocabulary::time::{Clock, FixedClock, InvalidTime, SteppingClock, SystemClock, Timestamp};
 pub use vocabulary::transaction::{Digest, Receipt, StoredTransaction, SystemRecord, Transaction, transaction};
+
+/// Compiles and runs the README's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -358,6 +358,21 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// Whether reading again can succeed, and what it takes.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Corrupt(_)
+            | Self::Unsupported { .. }
+            | Self::PositionsNeedStream { .. }
+            | Self::CalledFromCondition => Retry::Never,
+            Self::Closed | Self::Poisoned { .. } => Retry::AfterReopen,
+            Self::Io(_) | Self::NotReached { .. } | Self::TimedOut { .. } => Retry::Safe,
+        }
+    }
+}
+
 /// Why a store could not be opened. Nothing was changed, unless the error says otherwise.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -482,6 +497,20 @@ pub enum ProjectionError {
         /// In its own words.
         reason: String,
     },
+    /// An upcaster refused the event's payload.
+    #[error(
+        "the upcaster of event {name} (sequence number {sequence_number}) from schema version {schema_version} failed: {reason}"
+    )]
+    Upcaster {
+        /// The event's name.
+        name: String,
+        /// The event's place in the log.
+        sequence_number: SequenceNumber,
+        /// The schema version that the upcaster takes.
+        schema_version: u32,
+        /// In its own words.
+        reason: String,
+    },
     /// The events could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -528,7 +557,11 @@ impl Error {
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
         matches!(self, Self::Append(error) if error.is_poisoned())
-            || matches!(self, Self::Read(ReadError::Poisoned { .. }))
+            || matches!(
+                self,
+                Self::Read(ReadError::Poisoned { .. })
+                    | Self::Projection(ProjectionError::Read(ReadError::Poisoned { .. }))
+            )
     }
 
     /// Whether a retry is safe, and what it takes.
@@ -536,11 +569,7 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Append(error) => error.retry(),
-            Self::Read(
-                ReadError::Corrupt(_) | ReadError::Unsupported { .. } | ReadError::PositionsNeedStream { .. },
-            ) => Retry::Never,
-            Self::Read(ReadError::Closed | ReadError::Poisoned { .. }) => Retry::AfterReopen,
-            Self::Read(_) => Retry::Safe,
+            Self::Read(error) | Self::Projection(ProjectionError::Read(error)) => error.retry(),
             Self::Open(OpenError::AlreadyOpen { .. } | OpenError::Io(_)) => Retry::Safe,
             Self::Open(_) | Self::Payload(_) | Self::Projection(_) | Self::Time(_) => Retry::Never,
         }

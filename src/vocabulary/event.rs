@@ -644,6 +644,7 @@ impl PartialEq for EventRef<'_> {
             && self.recorded_at() == other.recorded_at()
             && self.attributes() == other.attributes()
             && self.metadata() == other.metadata()
+            && self.transaction_id() == other.transaction_id()
     }
 }
 

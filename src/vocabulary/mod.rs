@@ -6,6 +6,7 @@ pub mod condition;
 pub mod error;
 pub mod event;
 pub mod identifier;
+pub(crate) mod json;
 pub mod number;
 pub mod options;
 pub mod payload;

@@ -298,6 +298,16 @@ impl<'a> PayloadRef<'a> {
         }
     }
 
+    /// Whether the bytes are read as JSON or text, or are none; else as MessagePack or raw bytes.
+    pub(crate) fn is_textual(self) -> bool {
+        matches!(self.form(), Form::Json | Form::Text | Form::Nothing)
+    }
+
+    /// Whether the bytes are read as JSON.
+    pub(crate) fn is_json(self) -> bool {
+        matches!(self.form(), Form::Json)
+    }
+
     fn form(self) -> Form {
         match (self.kind, self.content_type) {
             (PayloadKind::None, _) => Form::Nothing,

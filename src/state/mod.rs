@@ -1,0 +1,11 @@
+//! Floor 9: state out of events: projections, what folds them, and what brings old payloads up to date.
+
+mod project;
+mod projection;
+mod projector;
+mod upcast;
+
+pub use project::Project;
+pub use projection::Projection;
+pub use projector::{Applied, HandlerOutcome, IntoEventResult, MissingHandler, Projector};
+pub use upcast::{TypedEvent, Upcasters};
