@@ -2,6 +2,8 @@
 
 pub mod adapters;
 mod format;
+#[cfg(feature = "cli")]
+pub mod hosts;
 mod store;
 mod vocabulary;
 
