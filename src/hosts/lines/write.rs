@@ -232,7 +232,10 @@ mod tests {
             Payload::encode(crate::Codec::MessagePack, &serde_json::json!({"z": 0.1, "a": [1, -1, null]})).unwrap(),
             Payload::encode(crate::Codec::MessagePack, &f64::NAN).unwrap(),
             Payload::encode(crate::Codec::MessagePack, &0.1_f32).unwrap(),
-            Payload::text("a,b").with_content_type("text/csv").with_schema("https://x.example/s").with_schema_version(0),
+            Payload::text("a,b")
+                .with_content_type("text/csv")
+                .with_schema("https://x.example/s")
+                .with_schema_version(0),
         ];
         for payload in payloads {
             let (line, event) = line_of(NewEvent::from_payload("n", payload.clone()));
@@ -258,7 +261,8 @@ mod tests {
             .with_metadata(Bytes::new());
         let (line, read) = line_of(event.clone());
         assert_eq!(read, event, "{line}");
-        let uuid = NewEvent::empty("n").with_id("0190d2c1-7b5e-7000-8000-0123456789ab").with_observed_at(Timestamp::MIN);
+        let uuid =
+            NewEvent::empty("n").with_id("0190d2c1-7b5e-7000-8000-0123456789ab").with_observed_at(Timestamp::MIN);
         assert_eq!(line_of(uuid.clone()).1, uuid);
     }
 
