@@ -17,8 +17,8 @@ use stratalog::{AppendError, Durability, EventStore, NewEvent, position_is};
 /// 3,604 real events: see data/README.md.
 const SAMPLE: &[u8] = include_bytes!("../../../data/sample.jsonl.gz");
 
-/// A file whose history fits on a screen, and whose last event is its deletion or change like any other.
-const STREAM: (&str, &str) = ("root", "git-resolve-script");
+/// A file with some tens of events.
+const STREAM: (&str, &str) = ("root", "apply.c");
 
 /// The payload of the sample's events. The counts are null for binary files.
 #[derive(Deserialize)]
@@ -154,7 +154,8 @@ fn conflict(store: &EventStore, out: &mut Output) -> Result<(), Failure> {
     ))?;
     match stream.publish_if([note("Ben")?], position_is(last)) {
         Err(AppendError::Unmet(unmet)) => {
-            out.line(format_args!("Ben   publish_if(…, position_is({position}))  Error: {unmet}"))?;
+            out.line(format_args!("Ben   publish_if(…, position_is({position}))  Error:"))?;
+            out.line(format_args!("      {unmet}"))?;
         }
         other => return Err(Failure::new(Code::Other, format_args!("a conflict was expected, not {other:?}"))),
     }
@@ -228,15 +229,16 @@ fn closing(path: &std::path::Path, out: &mut Output) -> Result<(), Failure> {
         .map(|metadata| metadata.len())
         .sum::<u64>();
     let path = path.display();
+    let program = std::env::args().next().unwrap_or_else(|| "stratalog".to_owned());
     title(out, "Where to go from here")?;
     out.line(format_args!(
         "The store stays at {path} ({}); it is a directory: delete it when you are done.",
         bytes(on_disk)
     ))?;
     out.line("")?;
-    out.line(format_args!("  stratalog read {path} --category Documentation --reverse --limit 10"))?;
-    out.line(format_args!("  stratalog append {path} notes today noted '{{\"text\": \"hello\"}}'"))?;
-    out.line(format_args!("  stratalog info {path} --json"))?;
+    out.line(format_args!("  {program} read {path} --category Documentation --reverse --limit 10"))?;
+    out.line(format_args!("  {program} append {path} notes today noted '{{\"text\": \"hello\"}}'"))?;
+    out.line(format_args!("  {program} info {path} --json"))?;
     out.line("")?;
     out.line("In Rust it is EventStore::open(path): README.md has the first program, examples/ the next ones.")
 }
