@@ -9,18 +9,21 @@
 //! | `payload` | any JSON value, kept as it is to the byte |
 //! | `payload_text` | or a payload of text that is not JSON |
 //! | `payload_base64` | or a payload of bytes |
-//! | `payload_json` | or JSON text in a string, where it cannot stand in a line as it is (it holds line breaks) |
-//! | `payload_messagepack` | or MessagePack in base64; `payload` beside it is its JSON form, for readers, and must agree |
+//! | `payload_json` | or JSON text in a string, where it cannot stand in a line as it is (line breaks) |
+//! | `payload_messagepack` | or MessagePack in base64; `payload` beside it is its JSON form, and must agree |
 //! | `content_type`, `schema`, `schema_version` | what the producer said of the payload |
 //! | `id` | the event's id, if the producer gave it |
 //! | `occurred_at`, `observed_at` | RFC 3339, if the producer gave them |
-//! | `attributes` | an array of `{"name": …, "value": …}`, in order; `"type"` is there for bytes (base64), uri, uri_reference, time |
+//! | `attributes` | an array of `{"name": …, "value": …}` in order, with a `"type"` where JSON has none of its own |
 //! | `metadata` | bytes in base64 |
+//!
+//! An attribute's `type` is `bytes` (base64), `uri`, `uri_reference` or `time`; booleans, integers and strings have none.
 //!
 //! A line without `transaction` and `group` is an append of its own. Unknown fields are refused, never dropped.
 //!
-//! What the store made up by itself (ids and times that the producer left out, numbers, recorded times) is not written, so that a line
-//! read back is the same submission: its transaction has the same digest.
+//! What the store made up by itself (ids and times that the producer left out, numbers, recorded times) is not written, so
+//! that a line read back is the same submission: its transaction has the same digest. System records are no events: they are
+//! not written either.
 
 mod parse;
 mod write;

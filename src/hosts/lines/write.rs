@@ -308,4 +308,37 @@ mod tests {
         assert!(keys[1].continues(&keys[0]) && !keys[2].continues(&keys[1]) && keys[3].continues(&keys[2]));
         assert!(!TransactionKey::Single.continues(&TransactionKey::Single));
     }
+
+    #[test]
+    fn any_bytes_are_an_event_that_comes_back_or_an_error() {
+        let seed =
+            br#"{"group":1,"category":"c","stream":"s","name":"n","payload":{"a":[1,"\u00e9"]},"metadata":"AA==",
+            "attributes":[{"name":"a","type":"bytes","value":"AA=="}],"occurred_at":"2024-01-01T00:00:00Z","id":"i"}"#;
+        let mut state = 1_u64;
+        let mut random = move |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let mut read = 0;
+        for _ in 0..20_000 {
+            let mut line = seed.to_vec();
+            for _ in 0..=random(3) {
+                let at = random(line.len());
+                match random(4) {
+                    0 => line[at] = u8::try_from(random(256)).unwrap(),
+                    1 => line[at] = seed[random(seed.len())],
+                    2 => drop(line.remove(at)),
+                    _ => line.truncate(at.max(8)),
+                }
+            }
+            let Ok(first) = parse(&line) else { continue };
+            read += 1;
+            let (text, event) = line_of(first.event.clone());
+            // A time that the line left out was taken from the clock.
+            assert!(event == first.event || !first.event.observed_given, "{text}");
+            assert_eq!(event.payload, first.event.payload, "{text}");
+            assert_eq!(event.attributes, first.event.attributes, "{text}");
+        }
+        assert!(read > 1_000, "{read} of 20,000 lines were events");
+    }
 }
