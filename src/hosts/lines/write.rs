@@ -339,6 +339,6 @@ mod tests {
             assert_eq!(event.payload, first.event.payload, "{text}");
             assert_eq!(event.attributes, first.event.attributes, "{text}");
         }
-        assert!(read > 1_000, "{read} of 20,000 lines were events");
+        assert!(read > 200, "{read} of 20,000 lines were events");
     }
 }
