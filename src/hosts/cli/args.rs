@@ -43,12 +43,12 @@ pub(crate) enum Command {
 }
 
 const IMPORT_HELP: &str = "\
-Lines hold: category, stream, name; and if you like: transaction, payload (any JSON), occurred_at, observed_at
-(RFC 3339) and what else `export` writes. Consecutive lines of one transaction are one append under that id:
-all or nothing. Lines without a transaction are an append each.
+Lines hold category, stream and name; and if you like transaction, payload (any JSON), occurred_at, observed_at (RFC 3339) \
+and what else `export` writes. Consecutive lines of one transaction are one append under that id: all or nothing. Lines \
+without a transaction are an append each.
 
-An import can be repeated: transactions that are there already under their id are passed over. That does not hold
-for lines without a transaction. After a crash, import again, or faster: with --resume, which goes on after the last
+An import can be repeated: transactions that are there already under their id are passed over. That does not hold for \
+lines without a transaction. After a crash, import again, or faster: with --resume, which goes on after the last \
 transaction that is there.
 
 A bad line ends the import. Whole transactions before it stay in the store; nothing of its own does.";
