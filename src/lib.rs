@@ -52,6 +52,8 @@ pub mod adapters;
 mod disk;
 mod engine;
 mod format;
+#[cfg(feature = "cli")]
+pub mod hosts;
 mod index;
 mod log;
 mod segment;

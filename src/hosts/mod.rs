@@ -1,0 +1,3 @@
+//! Floor 10: the outside: the command line and the lines it imports and exports.
+
+pub mod lines;
