@@ -36,7 +36,6 @@ pub struct VerifyReport {
 
 /// Whether a store is as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Verdict {
     /// Every byte is as it was written.
     Clean,
