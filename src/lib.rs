@@ -3,6 +3,8 @@
 pub mod adapters;
 mod format;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod vocabulary;
 
 pub use store::{EventCategory, EventLog, EventStore, EventStream, Scan, ScanIter, Visit, retry_on_conflict};
