@@ -1,6 +1,6 @@
 //! Cases about limits: what is too much is refused with its values, and nothing is written.
 
-use super::support::{event, events, save, snapshot, stream};
+use super::support::{event, light, save, snapshot, stream};
 use super::{Bench, Outcome, case_list};
 use crate::store::EventStore;
 use crate::testing::NewEventBuilder;
@@ -59,7 +59,7 @@ fn limited(limits: &Limits) -> Vec<(LimitedThing, usize, Holding)> {
         (
             Thing::TransactionEvents,
             limits.transaction_events,
-            Box::new(|count| transaction().stream("c", "s", events(count))),
+            Box::new(|count| transaction().stream("c", "s", light(count))),
         ),
         (Thing::RecordKey, limits.record_key_bytes, Box::new(move |length| set(text(length - 4), String::new()))),
         (Thing::RecordValue, limits.record_value_bytes, Box::new(move |length| set(String::new(), text(length)))),

@@ -43,6 +43,16 @@ pub(super) fn events(count: usize) -> Vec<NewEvent> {
     (0..count).map(|_| event()).collect()
 }
 
+/// An event with a random name and next to nothing in it, for cases that make many.
+pub(super) fn light_event() -> NewEvent {
+    NewEvent::from_payload(data::random_event_name(), Payload::json_text("1").unwrap()).with_clock(&Microseconds)
+}
+
+/// So many light events.
+pub(super) fn light(count: usize) -> Vec<NewEvent> {
+    (0..count).map(|_| light_event()).collect()
+}
+
 /// A random category name.
 pub(super) fn category() -> String {
     data::random_event_category_name()
