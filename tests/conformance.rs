@@ -10,7 +10,6 @@ use stratalog::testing::conformance::{Case, Outcome, SuiteOptions, case, cases, 
 macro_rules! suites {
     ($($adapter:ident lacks $lacks:expr, $options:expr, $factory:expr;)*) => {$(
         mod $adapter {
-            #[allow(unused_imports, reason = "an adapter's line may need any of them")]
             use super::*;
 
             suites!(@themes $lacks, $options, $factory;

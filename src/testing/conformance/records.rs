@@ -74,7 +74,7 @@ fn records_of_a_namespace_are_listed_by_key(bench: &Bench<'_>) -> Outcome {
     let found = store.records("n").unwrap();
     let names: Vec<&str> = found.iter().map(|(key, _)| &**key).collect();
     assert_eq!(names, ["", "\0", "-", "10", "a", "é"]);
-    assert!(found.iter().all(|(_, value)| *value == Bytes::from("v")));
+    assert!(found.iter().all(|(_, value)| value == "v"));
     assert_eq!(store.records("na").unwrap().len(), keys.len());
     assert_eq!(store.records("").unwrap(), [("na".into(), Bytes::from("x"))]);
     Outcome::Passed
