@@ -1,0 +1,7 @@
+//! Help for tests: random data, builders of events, and the conformance suite that every storage adapter passes.
+
+pub mod builders;
+pub mod conformance;
+pub mod data;
+
+pub use builders::{NewEventBuilder, StoredEventBuilder};
