@@ -235,7 +235,6 @@ fn assemble(
             segment_bytes_first: options.segment_bytes_first,
             segment_bytes_max: options.segment_bytes_max,
         },
-        path: disk.path().to_owned(),
         disk,
         store_id,
         seed: IdSeed::of(&store_id),

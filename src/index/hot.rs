@@ -161,11 +161,13 @@ impl HotIndex {
     }
 
     /// The events of this name.
+    #[cfg_attr(not(test), expect(dead_code, reason = "selectors, which come with the database, ask this"))]
     pub(crate) fn name(&self, name: &str) -> Option<EntryId> {
         self.names.find(0, name.as_bytes()).map(|(number, _)| EntryId(Which::Name, number))
     }
 
     /// The streams of this name, whatever their category.
+    #[cfg_attr(not(test), expect(dead_code, reason = "selectors, which come with the database, ask this"))]
     pub(crate) fn streams_named(&self, stream: &str) -> impl Iterator<Item = EntryId> {
         let named = self.stream_names.find(0, stream.as_bytes()).map(|(_, entry)| entry);
         let mut place = RunPlace::default();
