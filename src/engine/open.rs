@@ -219,6 +219,9 @@ fn assemble(
     if reading.tail == Tail::Closed {
         seat.closed_at = Some(place);
     }
+    // Repair has synced what the log did not prove to be durable; reading alone repairs nothing, and then nothing is known.
+    let proven = options.mode != OpenMode::ReadOnly || reading.tail == Tail::Closed;
+    let durable = if proven { (place, chain.sequence) } else { (Place { segment: 0, offset: 0 }, 0) };
     let first = OnceLock::new();
     if let Some(time) = builder.first_recorded_at {
         let _ = first.set(time);
@@ -242,9 +245,8 @@ fn assemble(
         segments: ArcSwap::from_pointee(segments),
         revision: CachePadded::new(AtomicU64::new(chain.sequence)),
         visible: CachePadded::new(AtomicU64::new(place.pack())),
-        // Repair has synced what the log did not prove to be durable.
-        durable: CachePadded::new(AtomicU64::new(place.pack())),
-        durable_revision: AtomicU64::new(chain.sequence),
+        durable: CachePadded::new(AtomicU64::new(durable.0.pack())),
+        durable_revision: AtomicU64::new(durable.1),
         seat: Mutex::new(seat),
         in_flight: InFlight::default(),
         commit: Commit::default(),
