@@ -10,6 +10,8 @@ mod builder;
 mod commit;
 mod cursor;
 mod durable;
+#[cfg(test)]
+mod fault_tests;
 mod frames;
 mod housekeeping;
 mod lists;
