@@ -85,13 +85,18 @@ fn check_options(options: &Options) -> Result<(), OpenError> {
 fn prepare_directory(path: &Path, options: &Options) -> Result<(), OpenError> {
     let failed = |doing| move |error| OpenError::from(IoFailure::new(doing, path, error));
     let exists = path.try_exists().map_err(failed("stat"))?;
-    let store_there = exists && has_segments(path)?;
+    let names = if exists { RealDisk::new(path)?.list()? } else { Vec::new() };
+    let store_there = names.iter().any(|name| segment_number(name).is_some());
     match options.mode {
         OpenMode::Existing | OpenMode::ReadOnly if !store_there => {
             return Err(OpenError::NotFound { path: path.to_owned() });
         }
         OpenMode::CreateNew if store_there => return Err(OpenError::AlreadyExists { path: path.to_owned() }),
         _ => {}
+    }
+    // Before the lock is taken, which would leave its file among the strangers.
+    if let Some(found) = log::foreign(&names).filter(|_| !store_there) {
+        return Err(OpenError::NotAStore { path: path.to_owned(), found: found.clone() });
     }
     if !exists {
         std::fs::create_dir_all(path).map_err(failed("create directory"))?;
@@ -104,11 +109,6 @@ fn prepare_directory(path: &Path, options: &Options) -> Result<(), OpenError> {
         }
     }
     Ok(())
-}
-
-fn has_segments(path: &Path) -> Result<bool, OpenError> {
-    let names = RealDisk::new(path)?.list()?;
-    Ok(names.iter().any(|name| segment_number(name).is_some()))
 }
 
 /// Opens the store on a disk.

@@ -85,8 +85,7 @@ pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> R
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
     numbers.sort_unstable();
     if numbers.is_empty() {
-        let foreign = names.iter().find(|name| !is_temporary(name) && *name != "LOCK");
-        return match foreign {
+        return match foreign(&names) {
             Some(found) => Err(OpenError::NotAStore { path: disk.path().to_owned(), found: found.clone() }),
             None => Ok(None),
         };
@@ -98,6 +97,11 @@ pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> R
     let dead = files.iter().skip(used).map(|(header, _)| segment_name(header.number)).collect();
     let Walked { segments, chain, .. } = walked;
     Ok(Some(Reading { segments, chain, tail, dead, temporary, epoch }))
+}
+
+/// A name that no store has, among the names in a directory without segments.
+pub(crate) fn foreign(names: &[String]) -> Option<&String> {
+    names.iter().find(|name| !is_temporary(name) && *name != "LOCK")
 }
 
 type Files = Vec<(SegmentHeader, Arc<dyn DiskFile>)>;

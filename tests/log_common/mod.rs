@@ -1,0 +1,137 @@
+//! What the tests of the log adapter share: small stores, what they hold, and their files' bytes.
+#![allow(dead_code, reason = "each test file takes what it needs")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use stratalog::{Durability, EventStore, NewEvent, OpenError, Options, StoredEvent, Verdict};
+use tempfile::TempDir;
+
+/// The smallest segments there are.
+pub const SMALL: u64 = 16 << 10;
+
+/// A directory for a store, which does not exist yet, in one that goes when dropped.
+pub fn place() -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    (dir, path)
+}
+
+/// Options with the smallest segments and the quickest durability.
+pub fn small() -> Options {
+    Options::new().segment_bytes(SMALL, SMALL).durability(Durability::Os)
+}
+
+pub fn open(path: &Path, options: Options) -> EventStore {
+    EventStore::open_with(path, options).unwrap()
+}
+
+pub fn event(name: &str, number: u64) -> NewEvent {
+    NewEvent::new(name, &number).unwrap()
+}
+
+/// Everything that tells one event from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub number: u64,
+    pub category: String,
+    pub stream: String,
+    pub position: u64,
+    pub name: String,
+    pub id: String,
+    pub payload: Vec<u8>,
+    pub recorded_at: String,
+    pub transaction: Option<String>,
+}
+
+pub fn row(event: &StoredEvent) -> Row {
+    Row {
+        number: event.sequence_number().get(),
+        category: event.category().to_owned(),
+        stream: event.stream().to_owned(),
+        position: event.position().get(),
+        name: event.name().to_owned(),
+        id: event.id().to_string(),
+        payload: event.payload_bytes().to_vec(),
+        recorded_at: event.recorded_at().to_string(),
+        transaction: event.transaction_id().map(str::to_owned),
+    }
+}
+
+/// All events, by a scan of the log. Checks that the lists, the categories and the streams tell the same.
+pub fn rows(store: &EventStore) -> Vec<Row> {
+    let rows: Vec<Row> = store.log().scan().read().unwrap().iter().map(row).collect();
+    assert_eq!(store.revision().unwrap().get(), rows.len() as u64);
+    let mut by_stream: BTreeMap<(String, String), Vec<Row>> = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        assert_eq!(row.number, index as u64);
+        let stream = by_stream.entry((row.category.clone(), row.stream.clone())).or_default();
+        assert_eq!(row.position, stream.len() as u64, "positions are gapless");
+        stream.push(row.clone());
+    }
+    let mut listed = Vec::new();
+    for category in store.categories().unwrap() {
+        for stream in store.category(category.as_str()).streams().unwrap() {
+            listed.push((category.clone(), stream));
+        }
+    }
+    assert_eq!(listed, by_stream.keys().cloned().collect::<Vec<_>>());
+    // All of them would take too long in a store of thousands.
+    for ((category, stream), expected) in by_stream.iter().take(16) {
+        let found = store.stream(category.as_str(), stream.as_str()).read().unwrap();
+        assert_eq!(&found.iter().map(row).collect::<Vec<_>>(), expected);
+    }
+    rows
+}
+
+/// The store's files with their bytes, the lock's apart, whose content names the last process.
+pub fn files(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if name != "LOCK" {
+            files.insert(name, fs::read(entry.path()).unwrap());
+        }
+    }
+    files
+}
+
+/// Puts files into a directory, in place of what was there.
+pub fn put_files(path: &Path, files: &BTreeMap<String, Vec<u8>>) {
+    let _ = fs::remove_dir_all(path);
+    fs::create_dir_all(path).unwrap();
+    for (name, bytes) in files {
+        fs::write(path.join(name), bytes).unwrap();
+    }
+}
+
+pub fn segment(number: u64) -> String {
+    format!("{number:010}.segment")
+}
+
+pub fn verdict(path: &Path) -> Verdict {
+    stratalog::verify(path, &mut |_| ()).unwrap().verdict
+}
+
+/// The error of an opening that must fail.
+pub fn refused(path: &Path, options: Options) -> OpenError {
+    match EventStore::open_with(path, options) {
+        Ok(_) => panic!("{} opens", path.display()),
+        Err(error) => error,
+    }
+}
+
+/// Runs the test `name` of this very test program in another process, with the path of a store.
+pub fn second_process(name: &str, store: &Path) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([name, "--exact", "--nocapture", "--test-threads=1"]).env("STRATALOG_TEST_STORE", store);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap()
+}
+
+/// The store that a second process is to work on; `None` in an ordinary run of the tests.
+pub fn second_process_store() -> Option<PathBuf> {
+    std::env::var_os("STRATALOG_TEST_STORE").map(PathBuf::from)
+}
