@@ -4,7 +4,7 @@ use super::batch::InFlight;
 use super::builder::Builder;
 use super::commit::Commit;
 use super::housekeeping::Chores;
-use super::rotate::new_header;
+use super::rotate::{Slot, new_header};
 use super::seat::Seat;
 use super::{Engine, LiveSegment, Records};
 use crate::disk::{self, Disk, FileSystem, ForkGuard, RealDisk};
@@ -250,7 +250,7 @@ fn assemble(
         in_flight: InFlight::default(),
         commit: Commit::default(),
         syncing: Mutex::new(()),
-        prepared: Mutex::new(None),
+        prepared: Mutex::new(Slot::new(place.segment)),
         chores: Chores::default(),
         records: RwLock::new(builder.records),
         poison: OnceLock::new(),
