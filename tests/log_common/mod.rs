@@ -101,8 +101,13 @@ pub fn files(path: &Path) -> BTreeMap<String, Vec<u8>> {
     for entry in fs::read_dir(path).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
-        if name != "LOCK" {
-            files.insert(name, fs::read(entry.path()).unwrap());
+        if name == "LOCK" {
+            continue;
+        }
+        match fs::read(entry.path()) {
+            Ok(bytes) => drop(files.insert(name, bytes)),
+            // The housekeeping of an open store has renamed it meanwhile.
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound),
         }
     }
     files
@@ -115,6 +120,41 @@ pub fn put_files(path: &Path, files: &BTreeMap<String, Vec<u8>>) {
     for (name, bytes) in files {
         fs::write(path.join(name), bytes).unwrap();
     }
+}
+
+/// Numbers that look random, the same in every run.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+}
+
+/// Where frames begin in a segment's file.
+pub const FRAMES_FROM: usize = 4_096;
+
+/// Where the frames of a segment begin, and where the last one ends, by the lengths that they say they have.
+pub fn frames(bytes: &[u8]) -> Vec<usize> {
+    let mut places = vec![FRAMES_FROM];
+    let mut at = FRAMES_FROM;
+    while at + 48 <= bytes.len() {
+        let length = u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize;
+        if length == 0 {
+            break;
+        }
+        at += length.next_multiple_of(8);
+        places.push(at);
+    }
+    places
 }
 
 pub fn segment(number: u64) -> String {
