@@ -9,20 +9,9 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::LazyLock;
-use stratalog::{Corruption, EventStore, NewEvent, OpenError, OpenMode, Verdict, transaction};
+use stratalog::{Corruption, EventStore, OpenError, OpenMode, Verdict};
 
 type Files = BTreeMap<String, Vec<u8>>;
-
-/// Transactions of one to four events, over some streams.
-fn fill(store: &EventStore, count: u64) {
-    for number in 0..count {
-        let events = (0..number % 4).map(|part| event("part", part));
-        let big = NewEvent::new("big", &"x".repeat(200 + (number % 9) as usize * 60)).unwrap();
-        let whole = transaction().stream("c", format!("s-{}", number % 5), [big]);
-        let whole = if number % 3 == 0 { whole.id(format!("t-{number}")) } else { whole };
-        store.append(whole.stream("d", "all", events)).unwrap();
-    }
-}
 
 /// A store of three segments, closed in good order: its files and what it holds. The same one at each call.
 fn closed_store() -> (Files, Vec<Row>) {
@@ -39,17 +28,6 @@ fn make_closed_store() -> (Files, Vec<Row>) {
     store.close().unwrap();
     assert_eq!(verdict(&path), Verdict::Clean);
     (files(&path), rows)
-}
-
-/// A store of one segment, nothing of which was synced since it was opened: its files and what it holds.
-fn unsynced_store(count: u64) -> (Files, Vec<Row>) {
-    let (_dir, path) = place();
-    let store = open(&path, small().segment_bytes(64 << 10, 64 << 10));
-    fill(&store, count);
-    assert_eq!(store.stats().unwrap().segments, 1);
-    let mut files = files(&path);
-    files.retain(|name, _| *name == segment(1));
-    (files, rows(&store))
 }
 
 fn read_only(path: &Path) -> Result<EventStore, OpenError> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use stratalog::{Durability, EventStore, NewEvent, OpenError, Options, StoredEvent, Verdict};
+use stratalog::{Durability, EventStore, NewEvent, OpenError, Options, StoredEvent, Verdict, transaction};
 use tempfile::TempDir;
 
 /// The smallest segments there are.
@@ -119,6 +119,17 @@ pub fn put_files(path: &Path, files: &BTreeMap<String, Vec<u8>>) {
     fs::create_dir_all(path).unwrap();
     for (name, bytes) in files {
         fs::write(path.join(name), bytes).unwrap();
+    }
+}
+
+/// Transactions of one to four events, over some streams.
+pub fn fill(store: &EventStore, count: u64) {
+    for number in 0..count {
+        let events = (0..number % 4).map(|part| event("part", part));
+        let big = NewEvent::new("big", &"x".repeat(200 + (number % 9) as usize * 60)).unwrap();
+        let whole = transaction().stream("c", format!("s-{}", number % 5), [big]);
+        let whole = if number % 3 == 0 { whole.id(format!("t-{number}")) } else { whole };
+        store.append(whole.stream("d", "all", events)).unwrap();
     }
 }
 
