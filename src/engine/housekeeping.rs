@@ -166,7 +166,7 @@ impl Engine {
             return false;
         };
         let place = seat.place();
-        if seat.watermarked == place {
+        if seat.watermarked == place || self.closed.load(Ordering::Acquire) {
             return true;
         }
         if self.chores.last_seen.swap(place.pack(), Ordering::Relaxed) != place.pack() {

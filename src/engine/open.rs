@@ -18,6 +18,7 @@ use crate::vocabulary::append::OWN_NAMESPACE;
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::error::{AppendError, IoFailure, OpenError};
 use crate::vocabulary::options::{Durability, Limits, OpenMode, Options};
+use crate::vocabulary::reentry;
 use crate::vocabulary::time::{Clock, Timestamp};
 use crate::vocabulary::transaction::SystemRecord;
 use arc_swap::ArcSwap;
@@ -266,14 +267,22 @@ impl Engine {
     /// Makes everything durable, says so in a last frame, and ends the store.
     ///
     /// # Errors
-    /// [`AppendError::Poisoned`] when it cannot be made durable. The store is closed all the same.
+    /// [`AppendError::Poisoned`] when it cannot be made durable: the store is closed all the same. [`AppendError::TimedOut`] when
+    /// an appender would not leave the seat, and [`AppendError::CalledFromCondition`]: the store stays open then, and locked,
+    /// because whoever has the seat may yet write.
     pub(crate) fn close(&self) -> Result<(), AppendError> {
+        if reentry::is_judging() {
+            return Err(AppendError::CalledFromCondition);
+        }
         if self.closed.load(Ordering::Acquire) {
             return Ok(());
         }
         let ended = if self.settings.read_only { Ok(()) } else { self.end() };
-        if matches!(ended, Err(AppendError::CalledFromCondition | AppendError::Closed)) {
-            return ended;
+        match ended {
+            Err(AppendError::TimedOut { .. }) => return ended,
+            // Another thread was faster.
+            Err(AppendError::Closed) => return Ok(()),
+            _ => {}
         }
         self.closed.store(true, Ordering::Release);
         self.commit.wake_all();
@@ -284,8 +293,18 @@ impl Engine {
 
     fn end(&self) -> Result<(), AppendError> {
         let mut seat = self.take_seat()?;
+        let sealed = self.seal(&mut seat);
+        if !matches!(sealed, Err(AppendError::TimedOut { .. })) {
+            // In the seat still: whoever takes it next finds the store closed, and nothing is written behind the last frame.
+            self.closed.store(true, Ordering::Release);
+        }
+        sealed
+    }
+
+    /// Puts the closing frame behind everything, durable as all before it.
+    fn seal(&self, seat: &mut Seat) -> Result<(), AppendError> {
         if self.is_sync() {
-            self.flush_staged(&mut seat)?;
+            self.flush_staged(seat)?;
         } else {
             self.sync_visible()?;
         }
@@ -294,7 +313,7 @@ impl Engine {
             return Ok(());
         }
         let recorded_at = seat.recorded_at;
-        self.put_bookkeeping(&mut seat, Kind::Close, recorded_at)?;
+        self.put_bookkeeping(seat, Kind::Close, recorded_at)?;
         if let Err(failure) = seat.segment.file.sync() {
             let cause = self.set_poison(&failure.to_string());
             return Err(AppendError::Poisoned { cause, unknown: false });
