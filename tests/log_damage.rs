@@ -180,8 +180,7 @@ fn must_be_corrupt(damage: impl FnOnce(&mut Files), number: u64) {
 #[test]
 fn a_truncated_or_lengthened_segment_is_corrupt() {
     for number in 1..=3 {
-        for length in [0, 1, 127, 128, 4_095, 4_096, 8_192, SMALL as usize - 1, SMALL as usize + 1, SMALL as usize * 2]
-        {
+        for length in [0, 1, 127, 128, 4_095, 4_096, 8_192, SMALL_LENGTH - 1, SMALL_LENGTH + 1, SMALL_LENGTH * 2] {
             must_be_corrupt(|files| files.get_mut(&segment(number)).unwrap().resize(length, 0), number);
         }
     }

@@ -1,5 +1,5 @@
 //! Opening and reopening a store on disk: modes, locks, formats, settings, and that everything is there again.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
 
 mod log_common;
 
