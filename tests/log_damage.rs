@@ -1,6 +1,7 @@
 //! Damage to a store's files: found and named, or repaired, and never fewer events in silence.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+#[expect(dead_code, reason = "other tests need the rest")]
 mod log_common;
 
 use log_common::*;
@@ -90,8 +91,8 @@ fn in_full() -> bool {
     std::env::var_os("STRATALOG_FULL").is_some()
 }
 
-/// Of a closed store, which has no residue: every 47th byte and some of each frame's header, or all bytes with `STRATALOG_FULL` set, once with all its bits
-/// turned and once with one.
+/// Of a closed store, which has no residue: every 47th byte and some of each frame's header, or all bytes with `STRATALOG_FULL`
+/// set; once with all its bits turned and once with one.
 #[test]
 fn a_flipped_byte_is_found_and_named_and_hides_nothing() {
     let (files, expected) = closed_store();

@@ -1,6 +1,7 @@
 //! Tails that a crash has torn: opened at a whole transaction, the same each time, and the log goes on from there.
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+#[expect(dead_code, reason = "other tests need the rest")]
 mod log_common;
 
 use log_common::*;
@@ -184,8 +185,8 @@ fn what_was_cut_off_never_comes_back() {
     assert!(longer.iter().all(|row| !dead.contains(&row.id.as_str())));
 }
 
-/// Several segments, of which the later ones depend on marks: a damaged store opens at a prefix, or says that it is corrupt, which
-/// it may only where a mark says that the damaged bytes were durable. It never hides what a sync had covered.
+/// Several segments, of which the later ones depend on marks: a damaged store opens at a prefix, or says that it is corrupt. It
+/// never hides what a sync had covered.
 #[test]
 fn damage_in_a_store_of_several_segments_hides_nothing_that_was_synced() {
     let (_dir, path) = place();

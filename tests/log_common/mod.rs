@@ -1,6 +1,4 @@
 //! What the tests of the log adapter share: small stores, what they hold, and their files' bytes.
-#![allow(dead_code, reason = "each test file takes what it needs")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
 use std::collections::BTreeMap;
 use std::fs;
