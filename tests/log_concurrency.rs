@@ -1,6 +1,7 @@
 //! Threads at work on one store on disk: readers never wait, appenders never mix, and closing comes in between.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+#[expect(dead_code, reason = "other tests need the rest")]
 mod log_common;
 
 use log_common::*;

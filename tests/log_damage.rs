@@ -1,6 +1,7 @@
 //! Damage to a store's files: found and named, or repaired, and never fewer events in silence.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+#[expect(dead_code, reason = "other tests need the rest")]
 mod log_common;
 
 use log_common::*;
@@ -90,8 +91,8 @@ fn in_full() -> bool {
     std::env::var_os("STRATALOG_FULL").is_some()
 }
 
-/// Of a closed store, which has no residue: every 47th byte and some of each frame's header, or all bytes with `STRATALOG_FULL` set, once with all its bits
-/// turned and once with one.
+/// Of a closed store, which has no residue: every 47th byte and some of each frame's header, or all bytes with `STRATALOG_FULL`
+/// set; once with all its bits turned and once with one.
 #[test]
 fn a_flipped_byte_is_found_and_named_and_hides_nothing() {
     let (files, expected) = closed_store();
@@ -180,8 +181,7 @@ fn must_be_corrupt(damage: impl FnOnce(&mut Files), number: u64) {
 #[test]
 fn a_truncated_or_lengthened_segment_is_corrupt() {
     for number in 1..=3 {
-        for length in [0, 1, 127, 128, 4_095, 4_096, 8_192, SMALL as usize - 1, SMALL as usize + 1, SMALL as usize * 2]
-        {
+        for length in [0, 1, 127, 128, 4_095, 4_096, 8_192, SMALL_LENGTH - 1, SMALL_LENGTH + 1, SMALL_LENGTH * 2] {
             must_be_corrupt(|files| files.get_mut(&segment(number)).unwrap().resize(length, 0), number);
         }
     }

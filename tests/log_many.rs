@@ -1,7 +1,8 @@
 //! Many stores in one process: one housekeeping thread for all, and nothing that grows with stores that come and go.
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 #![cfg(target_os = "linux")]
 
+#[expect(dead_code, reason = "other tests need the rest")]
 mod log_common;
 
 use log_common::*;

@@ -1,6 +1,7 @@
 //! Opening and reopening a store on disk: modes, locks, formats, settings, and that everything is there again.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+#[expect(dead_code, reason = "other tests need the rest")]
 mod log_common;
 
 use log_common::*;

@@ -1,6 +1,7 @@
 //! Tails that a crash has torn: opened at a whole transaction, the same each time, and the log goes on from there.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+#[expect(dead_code, reason = "other tests need the rest")]
 mod log_common;
 
 use log_common::*;
@@ -106,7 +107,7 @@ fn a_torn_frame_is_cut_off_whatever_stands_in_it() {
         let at = from + random.below(end - from);
         let length = (1 + random.below(600)).min(end - at);
         for byte in &mut bytes[at..at + length] {
-            *byte = random.next() as u8;
+            *byte = random.byte();
         }
         put_files(&path, &files);
         check_prefix(&path, &expected, &ends);
@@ -151,7 +152,7 @@ fn garbage_behind_the_end_is_removed_and_costs_nothing() {
             let from = if round % 2 == 0 { end } else { end + random.below(bytes.len() - end - 9) };
             let to = if round % 3 == 0 { bytes.len() } else { (from + 1 + random.below(5_000)).min(bytes.len()) };
             for byte in &mut bytes[from..to] {
-                *byte = 1 + (random.next() % 255) as u8;
+                *byte = random.byte() | 1;
             }
             put_files(&path, &files);
             assert!(matches!(verdict(&path), Verdict::Torn { segment: 1, offset, .. } if offset == end as u64));
@@ -184,8 +185,8 @@ fn what_was_cut_off_never_comes_back() {
     assert!(longer.iter().all(|row| !dead.contains(&row.id.as_str())));
 }
 
-/// Several segments, of which the later ones depend on marks: a damaged store opens at a prefix, or says that it is corrupt, which
-/// it may only where a mark says that the damaged bytes were durable. It never hides what a sync had covered.
+/// Several segments, of which the later ones depend on marks: a damaged store opens at a prefix, or says that it is corrupt. It
+/// never hides what a sync had covered.
 #[test]
 fn damage_in_a_store_of_several_segments_hides_nothing_that_was_synced() {
     let (_dir, path) = place();

@@ -1,6 +1,4 @@
 //! What the tests of the log adapter share: small stores, what they hold, and their files' bytes.
-#![allow(dead_code, reason = "each test file takes what it needs")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +9,8 @@ use tempfile::TempDir;
 
 /// The smallest segments there are.
 pub const SMALL: u64 = 16 << 10;
+/// The same, as a length in memory.
+pub const SMALL_LENGTH: usize = 16 << 10;
 
 /// A directory for a store, which does not exist yet, in one that goes when dropped.
 pub fn place() -> (TempDir, PathBuf) {
@@ -122,11 +122,14 @@ pub fn put_files(path: &Path, files: &BTreeMap<String, Vec<u8>>) {
     }
 }
 
+/// Lengths of payloads, so that transactions differ.
+const LENGTHS: [usize; 9] = [200, 260, 320, 380, 440, 500, 560, 620, 680];
+
 /// Transactions of one to four events, over some streams.
 pub fn fill(store: &EventStore, count: u64) {
     for number in 0..count {
         let events = (0..number % 4).map(|part| event("part", part));
-        let big = NewEvent::new("big", &"x".repeat(200 + (number % 9) as usize * 60)).unwrap();
+        let big = NewEvent::new("big", &"x".repeat(LENGTHS[usize::try_from(number % 9).unwrap()])).unwrap();
         let whole = transaction().stream("c", format!("s-{}", number % 5), [big]);
         let whole = if number % 3 == 0 { whole.id(format!("t-{number}")) } else { whole };
         store.append(whole.stream("d", "all", events)).unwrap();
@@ -146,7 +149,11 @@ impl Random {
 
     /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
+        usize::try_from(self.next() % end as u64).unwrap()
+    }
+
+    pub fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
     }
 }
 
