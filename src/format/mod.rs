@@ -2,6 +2,8 @@
 
 pub(crate) mod bytes;
 pub(crate) mod checksum;
+#[cfg(test)]
+mod damage;
 pub(crate) mod decode;
 pub(crate) mod digest;
 pub(crate) mod encode;
@@ -9,5 +11,9 @@ pub(crate) mod event;
 pub(crate) mod event_id;
 pub(crate) mod frame;
 pub(crate) mod place;
+#[cfg(test)]
+mod round_trips;
+#[cfg(test)]
+mod samples;
 pub(crate) mod segment_header;
 pub(crate) mod transaction;
