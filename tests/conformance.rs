@@ -1,10 +1,16 @@
 //! The conformance suite against every adapter of the crate: one test a theme.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot make its log has failed")]
+
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use stratalog::adapters::StorageAdapter;
+use stratalog::adapters::log::LogAdapter;
 use stratalog::adapters::memory::MemoryAdapter;
 use stratalog::testing::conformance::{Case, Outcome, SuiteOptions, case, cases, run, run_theme, themes};
+use stratalog::{Durability, Options};
 
 /// A test a theme against each adapter: its name, the cases it need not pass, the suite's options, and what makes a new one.
 macro_rules! suites {
@@ -39,7 +45,23 @@ macro_rules! suites {
 }
 
 suites! {
-    memory lacks ["a_long_stream_does_not_make_appends_slow"], SuiteOptions::new(), |options| Arc::new(MemoryAdapter::with_options(options));
+    memory lacks ["a_long_stream_does_not_make_appends_slow"], SuiteOptions::new(), new_memory;
+    log lacks [], SuiteOptions::new(), |options| new_log(options.clone());
+    log_os lacks [], SuiteOptions::new(), |options| new_log(options.clone().durability(Durability::Os));
+}
+
+/// A log in a directory of its own. Directories are removed when the next run begins: a log may outlive the test that made it.
+fn new_log(options: Options) -> Arc<dyn StorageAdapter> {
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let name = std::thread::current().name().unwrap_or("suite").replace("::", "-");
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("conformance-{name}"));
+        let _ = std::fs::remove_dir_all(&root);
+        root
+    });
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let path = ROOT.join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
+    // Small segments, so that every case that writes much goes through rotations.
+    Arc::new(LogAdapter::open(path, &options.segment_bytes(64 << 10, 1 << 20)).unwrap())
 }
 
 /// Runs a theme, whose cases must all pass but for those that are named.

@@ -219,6 +219,9 @@ fn assemble(
     if reading.tail == Tail::Closed {
         seat.closed_at = Some(place);
     }
+    // Repair has synced what the log did not prove to be durable; reading alone repairs nothing, and then nothing is known.
+    let proven = options.mode != OpenMode::ReadOnly || reading.tail == Tail::Closed;
+    let durable = if proven { (place, chain.sequence) } else { (Place { segment: 0, offset: 0 }, 0) };
     let first = OnceLock::new();
     if let Some(time) = builder.first_recorded_at {
         let _ = first.set(time);
@@ -235,7 +238,6 @@ fn assemble(
             segment_bytes_first: options.segment_bytes_first,
             segment_bytes_max: options.segment_bytes_max,
         },
-        path: disk.path().to_owned(),
         disk,
         store_id,
         seed: IdSeed::of(&store_id),
@@ -243,9 +245,8 @@ fn assemble(
         segments: ArcSwap::from_pointee(segments),
         revision: CachePadded::new(AtomicU64::new(chain.sequence)),
         visible: CachePadded::new(AtomicU64::new(place.pack())),
-        // Repair has synced what the log did not prove to be durable.
-        durable: CachePadded::new(AtomicU64::new(place.pack())),
-        durable_revision: AtomicU64::new(chain.sequence),
+        durable: CachePadded::new(AtomicU64::new(durable.0.pack())),
+        durable_revision: AtomicU64::new(durable.1),
         seat: Mutex::new(seat),
         in_flight: InFlight::default(),
         commit: Commit::default(),
@@ -271,10 +272,21 @@ impl Engine {
         if self.closed.load(Ordering::Acquire) {
             return Ok(());
         }
-        let ended = if self.settings.read_only { Ok(()) } else { self.end() };
-        if matches!(ended, Err(AppendError::CalledFromCondition | AppendError::Closed)) {
-            return ended;
-        }
+        let ended = match self.admit_append() {
+            Err(AppendError::CalledFromCondition) => return Err(AppendError::CalledFromCondition),
+            Err(AppendError::ReadOnly) => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => match self.take_seat() {
+                // The store is closed before the seat is free: nobody appends behind the last frame.
+                Ok(mut seat) => {
+                    let ended = self.end(&mut seat);
+                    self.closed.store(true, Ordering::Release);
+                    ended
+                }
+                Err(AppendError::Closed) => return Ok(()),
+                Err(error) => Err(error),
+            },
+        };
         self.closed.store(true, Ordering::Release);
         self.commit.wake_all();
         let dropped = if self.fork.is_fork() { Ok(()) } else { self.drop_prepared().map_err(AppendError::Io) };
@@ -282,19 +294,18 @@ impl Engine {
         ended.and(dropped)
     }
 
-    fn end(&self) -> Result<(), AppendError> {
-        let mut seat = self.take_seat()?;
+    /// Makes everything durable and writes the last frame.
+    fn end(&self, seat: &mut Seat) -> Result<(), AppendError> {
         if self.is_sync() {
-            self.flush_staged(&mut seat)?;
+            self.flush_staged(seat)?;
         } else {
             self.sync_visible()?;
         }
-        let place = seat.place();
-        if seat.closed_at == Some(place) {
+        if seat.closed_at == Some(seat.place()) {
             return Ok(());
         }
         let recorded_at = seat.recorded_at;
-        self.put_bookkeeping(&mut seat, Kind::Close, recorded_at)?;
+        self.put_bookkeeping(seat, Kind::Close, recorded_at)?;
         if let Err(failure) = seat.segment.file.sync() {
             let cause = self.set_poison(&failure.to_string());
             return Err(AppendError::Poisoned { cause, unknown: false });

@@ -67,7 +67,7 @@ fn random_step(rng: &mut Rng, stores: &[EventStore; 2]) -> [String; 2] {
             let category = *pick(rng, &CATEGORIES);
             stores.each_ref().map(|store| {
                 let mut stats = store.stats().unwrap();
-                (stats.segments, stats.log_bytes, stats.file_bytes) = (0, 0, 0);
+                (stats.segments, stats.log_bytes, stats.file_bytes, stats.index_bytes) = (0, 0, 0, 0);
                 (stats.first_recorded_at, stats.last_recorded_at) = (None, None);
                 let streams = store.category(category).streams().unwrap();
                 format!("{:?} {streams:?} {stats:?}", store.categories().unwrap())
