@@ -263,3 +263,39 @@ fn a_frame_whose_last_number_would_overflow_is_refused() {
     frame[16..24].copy_from_slice(&(u64::MAX - 2).to_le_bytes());
     assert!(FrameHeader::decode(&frame).is_none());
 }
+
+#[test]
+fn a_covered_length_beyond_its_bounds_is_refused() {
+    let (_, frame) = sample(96, 3);
+    let length = u32::try_from(frame.len()).unwrap();
+    let least = u32::try_from(super::frame::TABLE_HEADER_BYTES + 3 * TABLE_ENTRY_BYTES).unwrap();
+    let with = |covered: u32| {
+        let mut changed = frame.clone();
+        changed[48..52].copy_from_slice(&covered.to_le_bytes());
+        FrameHeader::decode(&changed).is_some()
+    };
+    assert!(with(least) && with(length));
+    assert!(![0, least - 1, length + 1, u32::MAX].into_iter().any(with));
+}
+
+#[test]
+fn bytes_that_belong_to_no_event_are_refused() {
+    let (sent, frame) = sample(97, 3);
+    let header = FrameHeader::decode(&frame).unwrap();
+    let table = header.covered as usize - 3 * TABLE_ENTRY_BYTES;
+    let passes_with = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut changed = frame.clone();
+        change(&mut changed);
+        let length = u32::try_from(changed.len()).unwrap();
+        changed[4..8].copy_from_slice(&length.to_le_bytes());
+        reseal(&mut changed, &sent);
+        passes(&changed, &sent)
+    };
+    assert!(passes_with(&|_| {}));
+    assert!(!passes_with(&|frame| frame.push(0)), "behind the last event");
+    // The second event's end one earlier: the third one then begins there, and the checksums are made to fit.
+    assert!(passes_with(&|frame| frame[table + 12] -= 1), "another border is another frame, not a damaged one");
+    assert!(!passes_with(&|frame| frame[table + 20] -= 1), "before the frame's end");
+    assert!(!passes_with(&|frame| frame[table + 15] = 1), "an event that ends behind the frame");
+    assert!(!passes_with(&|frame| frame[table + 4..table + 8].fill(0)), "an event that ends before it begins");
+}

@@ -9,6 +9,8 @@ pub(crate) mod digest;
 pub(crate) mod encode;
 pub(crate) mod event;
 pub(crate) mod event_id;
+#[cfg(test)]
+mod format_document;
 pub(crate) mod frame;
 pub(crate) mod place;
 #[cfg(test)]
