@@ -12,6 +12,8 @@
 //! | E | a segment is missing, or its header is damaged | - | corrupt |
 //! | F | more looks like frames behind X than can be checked | - | corrupt: nothing may be concluded |
 //!
+//! A first segment without its opening frame belongs to case E. FORMAT.md says of each case what leads there.
+//!
 //! Whether X lies in the last segment does not matter: a segment may have a successor before it is durable, and a crash then
 //! tears it; if it was durable, a mark says so.
 
