@@ -156,7 +156,7 @@ fn missing_item(entry: &Entry, tree: &[Source]) -> Option<String> {
     let path: Vec<&str> = item.split("::").collect();
     let found = match path[..] {
         ["stratalog", .., parent, name] if parent.starts_with(char::is_uppercase) => has_member(tree, parent, name),
-        ["stratalog", .., name] => kind_of(tree, name).is_some(),
+        ["stratalog", .., name] => !kinds_of(tree, name).is_empty(),
         _ => false,
     };
     (!found).then(|| format!("there is no item `{item}`"))
@@ -167,8 +167,9 @@ fn library(tree: &[Source]) -> impl Iterator<Item = &str> {
     tree.iter().filter(|source| source.is_src()).map(|source| source.shipped.as_str())
 }
 
-/// What a public name is: `fn`, `struct` and the like; `use` when the crate's root lends it from a macro.
-fn kind_of<'a>(tree: &'a [Source], name: &str) -> Option<&'a str> {
+/// What a public name is: `fn`, `struct` and the like, all that it is; `use` when the crate's root lends it from a macro.
+fn kinds_of<'a>(tree: &'a [Source], name: &str) -> Vec<&'a str> {
+    let mut kinds = Vec::new();
     for code in library(tree) {
         for at in words(code, "pub") {
             let mut rest =
@@ -176,24 +177,27 @@ fn kind_of<'a>(tree: &'a [Source], name: &str) -> Option<&'a str> {
             let kind = rest.next().unwrap_or_default();
             let is_kind = ["fn", "struct", "enum", "trait", "type", "mod"].contains(&kind);
             if is_kind && rest.next().is_some_and(|rest| first_word(rest) == name) {
-                return Some(kind);
+                kinds.push(kind);
             }
         }
     }
-    let root = &tree.iter().find(|source| source.path == "src/lib.rs")?.code;
+    let root = tree.iter().find(|source| source.path == "src/lib.rs").map_or("", |source| &source.code);
     let lent = |statement: &str| statement.contains("pub use ") && words(statement, name).next().is_some();
-    root.split(';').any(lent).then_some("use")
+    if kinds.is_empty() && root.split(';').any(lent) {
+        kinds.push("use");
+    }
+    kinds
 }
 
 /// Whether a public type or trait has a member of this name.
 fn has_member(tree: &[Source], parent: &str, name: &str) -> bool {
     let functions = |code: &str| words(code, "fn").any(|at| first_word(&code[at + 2..]) == name);
-    match kind_of(tree, parent) {
+    match kinds_of(tree, parent).first().copied() {
         None => false,
         Some("trait") => library(tree).any(|code| words(code, parent).next().is_some() && functions(code)),
         Some("enum") if name.starts_with(char::is_uppercase) => library(tree)
             .any(|code| words(code, parent).next().is_some() && code.lines().any(|line| first_word(line) == name)),
-        Some(_) => kind_of(tree, name) == Some("fn"),
+        Some(_) => kinds_of(tree, name).contains(&"fn"),
     }
 }
 
@@ -284,8 +288,8 @@ mod tests {
             Source::new("src/lib.rs", "pub use room::{Counter, Store};\npub mod testing;\n// pub struct Ghost;\n"),
             Source::new(
                 "src/room/mod.rs",
-                "/// ```\n/// a();\n/// ```\n#[must_use]\npub struct Store;\npub trait Door {\n fn knock(&self);\n}\n\
-                 impl Store {\n pub const fn open() {}\n fn hidden() {}\n}\npub enum Fault {\n Unmet(u8),\n}\n\
+                "/// ```\n/// a();\n/// ```\n#[must_use]\npub struct Store;\npub mod log;\npub trait Door {\n fn knock(&self);\n}\n\
+                 impl Store {\n pub const fn open() {}\n pub fn log() {}\n fn hidden() {}\n}\npub enum Fault {\n Unmet(u8),\n}\n\
                  #[cfg(test)]\nmod tests {\n #[test]\n fn inside() {}\n fn helper() {}\n}\n",
             ),
             Source::new("src/testing/conformance/save.rs", "pub fn stores_one() {}\n"),
@@ -331,7 +335,7 @@ mod tests {
     #[test]
     fn items_must_exist() {
         let is_missing = |item: &str| missing_item(&entry(&format!("item = \"{item}\"")), &house()).is_some();
-        for item in ["Store", "Counter", "testing", "Store::open", "room::Door::knock", "Fault::Unmet"] {
+        for item in ["Store", "Counter", "testing", "Store::open", "Store::log", "room::Door::knock", "Fault::Unmet"] {
             assert!(!is_missing(&format!("stratalog::{item}")), "{item}");
         }
         for item in ["Ghost", "Store::hidden", "Store::close", "Ghost::open", "Door::ring", "Fault::Met", "inside"] {

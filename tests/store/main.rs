@@ -1,6 +1,7 @@
-//! What users hold: the store, its three handles, conditions, scans and retries, and event values.
+//! What users hold: the store, its three handles, conditions, scans and retries, on both adapters; and event values.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod both;
 mod categories;
 mod event_values;
 mod handles;
@@ -11,6 +12,7 @@ mod scans;
 mod streams;
 mod transactions;
 
+use both::on_both;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
