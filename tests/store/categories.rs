@@ -42,8 +42,16 @@ fn iterate_over_what_they_read() {
     on_both(|store| {
         publish_in_turn(&store, &[("c", "s", "one"), ("c", "t", "two")]);
         let category = store.category("c");
-        let iterated: Vec<StoredEvent> = (&category).into_iter().map(Result::unwrap).collect();
+        let mut iterated = Vec::new();
+        for event in &category {
+            iterated.push(event.unwrap());
+        }
+        assert_eq!(names(&iterated), ["one", "two"]);
         assert_eq!(iterated, category.read().unwrap());
+        publish_in_turn(&store, &[("c", "s", "three")]);
+        assert_eq!((&category).into_iter().count(), 3, "each iteration begins anew");
+        let by_value: Vec<StoredEvent> = category.clone().into_iter().map(Result::unwrap).collect();
+        assert_eq!(by_value, category.read().unwrap());
     });
 }
 
@@ -52,7 +60,9 @@ fn narrow_to_a_stream() {
     on_both(|store| {
         store.category("c").stream("s").publish([NewEvent::empty("one")]).unwrap();
         assert_eq!(store.category("c").stream("s").identifier(), &Stream::new("c", "s"));
-        assert_eq!(names(&store.stream("c", "s").read().unwrap()), ["one"]);
+        publish_in_turn(&store, &[("c", "t", "two"), ("d", "s", "three")]);
+        assert_eq!(names(&store.category("c").stream("s").read().unwrap()), ["one"]);
+        assert_eq!(store.category("c").stream("s").read().unwrap(), store.stream("c", "s").read().unwrap());
     });
 }
 

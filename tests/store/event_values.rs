@@ -125,6 +125,7 @@ fn other_stored_events() -> Vec<StoredEvent> {
         stored().with_attribute("a", 2).build(),
         stored().with_attributes(Attributes::new()).build(),
         stored().with_metadata("").build(),
+        stored().with_transaction_id("t").build(),
     ]
 }
 
@@ -152,7 +153,7 @@ fn stored_events_differ_in_every_field() {
 fn stored_events_show_all_their_fields() {
     let shown = format!("{:?}", stored().build());
     let fields = ["id", "name", "stream", "category", "position", "sequence_number", "payload", "attributes"];
-    for field in fields.into_iter().chain(["metadata", "observed_at", "occurred_at", "recorded_at"]) {
+    for field in fields.into_iter().chain(["metadata", "observed_at", "occurred_at", "recorded_at", "transaction_id"]) {
         assert!(shown.contains(&format!("{field}: ")), "{field} in {shown}");
     }
     for value in ["name", "stream", "category", "Position(3)", "SequenceNumber(5)", "2024-01-01T00:00:00Z"] {

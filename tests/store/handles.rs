@@ -42,10 +42,49 @@ fn pass_default_attributes_from_a_category_to_its_streams() {
 fn know_their_store_and_identifier() {
     on_both(|store| {
         let stream = store.category("c").stream("s");
-        stream.store().stream("d", "s").publish(events(1)).unwrap();
-        assert_eq!(store.revision().unwrap().get(), 1);
-        assert_eq!(stream.identifier().to_string(), "stream \"s\" of category \"c\"");
+        assert_eq!(stream.identifier(), &Stream::new("c", "s"));
+        assert_eq!((stream.identifier().category(), stream.identifier().stream()), ("c", "s"));
+        assert_eq!(store.category("c").identifier(), &Category::new("c"));
         assert_eq!(store.category("c").identifier().category(), "c");
-        assert_eq!(store.log().identifier().to_string(), "log");
+        assert_eq!(store.log().identifier(), &Log::new());
+        stream.store().stream("d", "s").publish(events(1)).unwrap();
+        store.category("c").store().stream("d", "s").publish(events(1)).unwrap();
+        store.log().store().stream("d", "s").publish(events(1)).unwrap();
+        assert_eq!(store.stream("d", "s").read().unwrap().len(), 3);
+    });
+}
+
+#[test]
+fn lead_to_the_adapter_below() {
+    on_both(|store| {
+        let adapter = Arc::clone(store.adapter());
+        let again = EventStore::from_arc(Arc::clone(&adapter));
+        for store in [
+            &store,
+            &again,
+            again.log().store(),
+            again.category("c").store(),
+            again.stream("c", "s").store(),
+            again.clone().category("c").stream("s").store(),
+        ] {
+            assert!(Arc::ptr_eq(store.adapter(), &adapter));
+        }
+        assert!(["memory", "log"].contains(&adapter.capabilities().name));
+        again.stream("c", "s").publish(events(2)).unwrap();
+        assert_eq!((adapter.revision().unwrap().get(), store.stream("c", "s").read().unwrap().len()), (2, 2));
+    });
+}
+
+#[test]
+fn are_made_without_input_or_output() {
+    on_both(|store| {
+        store.stream("c", "s").publish(events(1)).unwrap();
+        let before = store.stats().unwrap();
+        let again = EventStore::from_arc(Arc::clone(store.adapter()));
+        let _handles = (again.log(), again.category("unknown"), again.stream("unknown", "s"), again.log().scan());
+        assert_eq!(store.stats().unwrap(), before);
+        store.close().unwrap();
+        let late = EventStore::from_arc(Arc::clone(store.adapter())).category("c").stream("s");
+        assert!(matches!(late.read(), Err(ReadError::Closed)), "the first read is what looks");
     });
 }

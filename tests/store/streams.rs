@@ -96,6 +96,27 @@ fn each_iteration_begins_anew() {
 }
 
 #[test]
+fn publish_whatever_can_be_iterated_over() {
+    on_both(|store| {
+        let stream = random_stream(&store);
+        let mut rest = 2..5;
+        stream.publish([NewEvent::empty("0")]).unwrap();
+        stream.publish(vec![NewEvent::empty("1")]).unwrap();
+        stream.publish(std::iter::from_fn(|| rest.next().map(|number| NewEvent::empty(number.to_string())))).unwrap();
+        stream.publish(Some(NewEvent::empty("5"))).unwrap();
+        let mut kept = vec![NewEvent::empty("6"), NewEvent::empty("7"), NewEvent::empty("8")];
+        stream.publish(kept.iter().take(1).cloned()).unwrap();
+        stream.publish_if(kept.drain(1..2), position_is(6)).unwrap();
+        let streams: [(&str, Box<dyn Iterator<Item = NewEvent>>); 2] = [
+            (stream.identifier().stream(), Box::new(kept.into_iter().skip(1))),
+            ("another", Box::new(std::iter::empty())),
+        ];
+        store.category(stream.identifier().category()).publish(streams).unwrap();
+        assert_eq!(names(&stream.read().unwrap()), ["0", "1", "2", "3", "4", "5", "6", "7", "8"]);
+    });
+}
+
+#[test]
 fn publish_nothing_when_there_is_nothing() {
     on_both(|store| {
         let receipt = random_stream(&store).publish([]).unwrap();
