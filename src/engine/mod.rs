@@ -45,7 +45,6 @@ use parking_lot::{Mutex, RwLock};
 use rotate::Prepared;
 use seat::Seat;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -67,7 +66,6 @@ pub(crate) type Records = BTreeMap<(Arc<str>, Arc<str>), Bytes>;
 #[derive(Debug)]
 pub(crate) struct Engine {
     settings: Settings,
-    path: PathBuf,
     disk: Arc<dyn Disk>,
     store_id: [u8; 16],
     seed: IdSeed,

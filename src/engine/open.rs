@@ -235,7 +235,6 @@ fn assemble(
             segment_bytes_first: options.segment_bytes_first,
             segment_bytes_max: options.segment_bytes_max,
         },
-        path: disk.path().to_owned(),
         disk,
         store_id,
         seed: IdSeed::of(&store_id),
@@ -271,10 +270,21 @@ impl Engine {
         if self.closed.load(Ordering::Acquire) {
             return Ok(());
         }
-        let ended = if self.settings.read_only { Ok(()) } else { self.end() };
-        if matches!(ended, Err(AppendError::CalledFromCondition | AppendError::Closed)) {
-            return ended;
-        }
+        let ended = match self.admit_append() {
+            Err(AppendError::CalledFromCondition) => return Err(AppendError::CalledFromCondition),
+            Err(AppendError::ReadOnly) => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => match self.take_seat() {
+                // The store is closed before the seat is free: nobody appends behind the last frame.
+                Ok(mut seat) => {
+                    let ended = self.end(&mut seat);
+                    self.closed.store(true, Ordering::Release);
+                    ended
+                }
+                Err(AppendError::Closed) => return Ok(()),
+                Err(error) => Err(error),
+            },
+        };
         self.closed.store(true, Ordering::Release);
         self.commit.wake_all();
         let dropped = if self.fork.is_fork() { Ok(()) } else { self.drop_prepared().map_err(AppendError::Io) };
@@ -282,19 +292,18 @@ impl Engine {
         ended.and(dropped)
     }
 
-    fn end(&self) -> Result<(), AppendError> {
-        let mut seat = self.take_seat()?;
+    /// Makes everything durable and writes the last frame.
+    fn end(&self, seat: &mut Seat) -> Result<(), AppendError> {
         if self.is_sync() {
-            self.flush_staged(&mut seat)?;
+            self.flush_staged(seat)?;
         } else {
             self.sync_visible()?;
         }
-        let place = seat.place();
-        if seat.closed_at == Some(place) {
+        if seat.closed_at == Some(seat.place()) {
             return Ok(());
         }
         let recorded_at = seat.recorded_at;
-        self.put_bookkeeping(&mut seat, Kind::Close, recorded_at)?;
+        self.put_bookkeeping(seat, Kind::Close, recorded_at)?;
         if let Err(failure) = seat.segment.file.sync() {
             let cause = self.set_poison(&failure.to_string());
             return Err(AppendError::Poisoned { cause, unknown: false });

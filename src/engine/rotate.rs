@@ -133,7 +133,8 @@ impl Engine {
 
     /// Bytes of the file that was prepared and is not in use.
     pub(super) fn prepared_bytes(&self) -> u64 {
-        self.prepared.lock().as_ref().map_or(0, |prepared| prepared.header.length)
+        // Who prepares a segment holds the lock for as long as that takes; figures do not wait for it.
+        self.prepared.try_lock().and_then(|slot| slot.as_ref().map(|prepared| prepared.header.length)).unwrap_or(0)
     }
 
     /// Removes the segment that was prepared and never used.

@@ -69,8 +69,6 @@ pub(crate) struct Reading {
     pub(crate) dead: Vec<String>,
     /// Files that were being made.
     pub(crate) temporary: Vec<String>,
-    /// Highest epoch seen, dead frames included.
-    pub(crate) epoch: u32,
 }
 
 /// Reads the log in `disk`. Writes nothing. `None` where there are no segments.
@@ -93,11 +91,11 @@ pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> R
     }
     let files = open_all(disk, &numbers, write)?;
     let walked = walk(&files, visitor)?;
-    let (tail, epoch) = judge(&files, &walked)?;
+    let tail = judge(&files, &walked)?;
     let used = walked.segments.len();
     let dead = files.iter().skip(used).map(|(header, _)| segment_name(header.number)).collect();
     let Walked { segments, chain, .. } = walked;
-    Ok(Some(Reading { segments, chain, tail, dead, temporary, epoch }))
+    Ok(Some(Reading { segments, chain, tail, dead, temporary }))
 }
 
 type Files = Vec<(SegmentHeader, Arc<dyn DiskFile>)>;
@@ -208,7 +206,7 @@ fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
 }
 
 /// Decides what the end of the log is.
-fn judge(files: &Files, walked: &Walked) -> Result<(Tail, u32), OpenError> {
+fn judge(files: &Files, walked: &Walked) -> Result<Tail, OpenError> {
     let last = walked.segments.last().map_or(1, |segment| segment.header.number);
     let x = Place { segment: last, offset: walked.end.offset };
     let mut w = walked.chain.mark;
@@ -240,12 +238,11 @@ fn judge(files: &Files, walked: &Walked) -> Result<(Tail, u32), OpenError> {
         let what = format!("the first segment has no valid opening frame: {why}");
         return Err(Corruption { segment: x.segment, offset: x.offset, what }.into());
     }
-    let tail = match (walked.chain.closed, behind_is_zero) {
+    Ok(match (walked.chain.closed, behind_is_zero) {
         (true, true) => Tail::Closed,
         (false, true) => Tail::Open,
         (_, false) => Tail::Torn { what: why, garbage_end },
-    };
-    Ok((tail, walked.chain.epoch))
+    })
 }
 
 /// Makes the end of a log that was not closed durable, and what stands behind it unreadable as frames. Safe to be cut short and

@@ -87,6 +87,9 @@ pub(crate) struct ScanEnd {
     pub(crate) opened: bool,
 }
 
+/// What takes in a frame and the padding behind it. May refuse the frame, and say why.
+pub(crate) type Visit<'v> = dyn FnMut(Place, &FrameView<'_>, &[u8]) -> Result<(), &'static str> + 'v;
+
 /// Walks the valid frames of a segment that follow `chain`, and lends each to `visit`, with the
 /// padding behind it.
 ///
@@ -97,7 +100,7 @@ pub(crate) fn scan(
     segment: &SegmentHeader,
     previous_end: u64,
     chain: &mut Chain,
-    visit: &mut dyn FnMut(Place, &FrameView<'_>, &[u8]) -> Result<(), &'static str>,
+    visit: &mut Visit<'_>,
 ) -> Result<ScanEnd, IoFailure> {
     let mut window = Window::new(file);
     let mut offset = segment_header::HEADER_BYTES;

@@ -4,12 +4,9 @@
 //! use stratalog::adapters::{StorageAdapter, memory::MemoryAdapter};
 //! use stratalog::testing::conformance::{SuiteOptions, run};
 //! use std::sync::Arc;
-//! # let options = SuiteOptions::new().threads(2).repeats(1);
-//! # stratalog::testing::conformance::run_theme("memory", "save", &options, |options| Arc::new(MemoryAdapter::with_options(options)));
-//! # if false {
-//! let options = SuiteOptions::new().threads(8).repeats(20);
+//! // By default races run with 40 threads, 200 times each.
+//! let options = SuiteOptions::new().threads(2).repeats(1);
 //! run("memory", &options, |options| Arc::new(MemoryAdapter::with_options(options)));
-//! # }
 //! ```
 //!
 //! The factory makes a new, empty adapter at every call. A case panics with the message of the assertion that failed. Where the
