@@ -44,7 +44,8 @@ fn beside_a_frozen_writer<T: Send>(store: &EventStore, work: impl FnOnce() -> T 
         let outcome = finished.recv_timeout(PATIENCE);
         release.send(()).unwrap();
         let receipt = writer.join().unwrap().unwrap();
-        (outcome.unwrap_or_else(|_| panic!("the work waited for the frozen writer")), receipt)
+        // A timeout here means that the work waited for the frozen writer.
+        (outcome.unwrap(), receipt)
     })
 }
 

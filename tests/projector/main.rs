@@ -8,6 +8,7 @@ mod upcasters;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use stratalog::testing::StoredEventBuilder;
 use stratalog::{
     Applied, EventRef, EventStore, EventStream, MissingHandler, NewEvent, Position, Project, Projection,
     ProjectionError, Projector, ReadError, Result, Retry, SequenceNumber, StoredEvent,
@@ -145,6 +146,19 @@ fn every_source_of_events_gives_the_same() {
     let mut applied = Vec::new();
     stream.scan().visit(|event| applied.push(projector.apply(&mut account, event).unwrap())).unwrap();
     assert_eq!((account, applied), (wanted.into_state(), vec![Applied::Yes; 3]));
+}
+
+#[test]
+fn an_event_without_a_handler_is_not_applied() {
+    let (projector, mut account) = (projector(), account("Ada", 7));
+    let apply = |account: &mut Account, new: NewEvent| {
+        projector.apply(account, &StoredEventBuilder::from_new_event(&new).build().as_ref()).unwrap()
+    };
+    // Names are compared whole and as they are written.
+    for name in ["account-closed", "money-deposite", "money-deposited2", "Money-Deposited", ""] {
+        assert_eq!(apply(&mut account, NewEvent::empty(name)), Applied::No, "{name}");
+    }
+    assert_eq!((apply(&mut account, deposited(1)), account.cents), (Applied::Yes, 8));
 }
 
 #[test]
