@@ -131,7 +131,7 @@ impl NewEventBuilder {
 }
 
 /// Builds stored events without a store. What is not set is random (id, name, category, stream, payload), 0 (position and
-/// sequence number), now (times) or left out (attributes, metadata).
+/// sequence number), now (times) or left out (attributes, metadata, transaction id).
 ///
 /// A builder does not change: each `with_` returns another, and one may be built from any number of times.
 ///
@@ -156,6 +156,7 @@ pub struct StoredEventBuilder {
     given: Given,
     attributes: Attributes,
     metadata: Option<Bytes>,
+    transaction_id: Option<Arc<str>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -182,6 +183,7 @@ impl StoredEventBuilder {
             given: Given::default(),
             attributes: Attributes::new(),
             metadata: None,
+            transaction_id: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -286,6 +288,12 @@ impl StoredEventBuilder {
         self
     }
 
+    /// Sets the id of its transaction.
+    pub fn with_transaction_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.transaction_id = Some(id.into());
+        self
+    }
+
     /// Takes default times from `clock` in place of the system's.
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
@@ -319,7 +327,7 @@ impl StoredEventBuilder {
             occurred_at: self.occurred_at.unwrap_or(observed_at),
             recorded_at: self.recorded_at.unwrap_or(now),
             given: self.given,
-            transaction_id: None,
+            transaction_id: self.transaction_id.as_deref(),
             transaction_first: self.sequence_number,
             transaction_count: 1,
         })

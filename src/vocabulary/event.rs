@@ -671,7 +671,7 @@ impl Hash for StoredEvent {
         (self.id(), self.name(), self.category(), self.stream()).hash(state);
         (self.position(), self.sequence_number(), self.payload()).hash(state);
         (self.occurred_at(), self.observed_at(), self.recorded_at()).hash(state);
-        (self.attributes(), self.metadata()).hash(state);
+        (self.attributes(), self.metadata(), self.transaction_id()).hash(state);
     }
 }
 

@@ -125,6 +125,7 @@ fn other_stored_events() -> Vec<StoredEvent> {
         stored().with_attribute("a", 2).build(),
         stored().with_attributes(Attributes::new()).build(),
         stored().with_metadata("").build(),
+        stored().with_transaction_id("t").build(),
     ]
 }
 
@@ -152,7 +153,7 @@ fn stored_events_differ_in_every_field() {
 fn stored_events_show_all_their_fields() {
     let shown = format!("{:?}", stored().build());
     let fields = ["id", "name", "stream", "category", "position", "sequence_number", "payload", "attributes"];
-    for field in fields.into_iter().chain(["metadata", "observed_at", "occurred_at", "recorded_at"]) {
+    for field in fields.into_iter().chain(["metadata", "observed_at", "occurred_at", "recorded_at", "transaction_id"]) {
         assert!(shown.contains(&format!("{field}: ")), "{field} in {shown}");
     }
     for value in ["name", "stream", "category", "Position(3)", "SequenceNumber(5)", "2024-01-01T00:00:00Z"] {
@@ -171,23 +172,25 @@ fn new_events_show_all_their_fields() {
 
 #[test]
 fn ids_made_by_the_store_are_uuids_of_version_seven() {
-    let store = EventStore::in_memory();
-    random_stream(&store).publish(events(100)).unwrap();
-    let ids: BTreeSet<_> = store.log().read().unwrap().iter().map(StoredEvent::id).collect();
-    assert_eq!(ids.len(), 100);
-    assert!(ids.iter().all(|id| id.as_uuid().is_some_and(|uuid| uuid.get_version_num() == 7)));
+    on_both(|store| {
+        random_stream(&store).publish(events(100)).unwrap();
+        let ids: BTreeSet<_> = store.log().read().unwrap().iter().map(StoredEvent::id).collect();
+        assert_eq!(ids.len(), 100);
+        assert!(ids.iter().all(|id| id.as_uuid().is_some_and(|uuid| uuid.get_version_num() == 7)));
+    });
 }
 
 #[test]
 fn typed_payloads_come_back_as_the_type() {
-    let store = EventStore::in_memory();
-    let stream = random_stream(&store);
-    let payload = data::random_event_payload();
-    stream.publish([NewEvent::new("e", &payload).unwrap(), NewEvent::json("e", &payload).unwrap()]).unwrap();
-    stream.publish([store.event("e", &payload).unwrap()]).unwrap();
-    for event in stream.read().unwrap() {
-        assert_eq!(event.decode::<std::collections::BTreeMap<String, String>>().unwrap(), payload);
-        assert!(event.decode::<u64>().is_err());
-    }
-    assert_eq!(Options::default().codec, Codec::MessagePack);
+    on_both(|store| {
+        let stream = random_stream(&store);
+        let payload = data::random_event_payload();
+        stream.publish([NewEvent::new("e", &payload).unwrap(), NewEvent::json("e", &payload).unwrap()]).unwrap();
+        stream.publish([store.event("e", &payload).unwrap()]).unwrap();
+        for event in stream.read().unwrap() {
+            assert_eq!(event.decode::<std::collections::BTreeMap<String, String>>().unwrap(), payload);
+            assert!(event.decode::<u64>().is_err());
+        }
+        assert_eq!(Options::default().codec, Codec::MessagePack);
+    });
 }

@@ -1,6 +1,7 @@
-//! What users hold: the store, its three handles, conditions, scans and retries, and event values.
+//! What users hold: the store, its three handles, conditions, scans and retries, on both adapters; and event values.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod both;
 mod categories;
 mod event_values;
 mod handles;
@@ -11,14 +12,16 @@ mod scans;
 mod streams;
 mod transactions;
 
+use both::on_both;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use stratalog::testing::{NewEventBuilder, StoredEventBuilder, data};
 use stratalog::{
-    AppendError, AttributeValue, Attributes, Codec, Condition, Error, EventStore, EventStream, FixedClock, NewEvent,
-    Options, Payload, Position, ReadError, Retry, SequenceNumber, StoredEvent, Stream, Timestamp, position_is,
-    retry_on_conflict, stream_exists, stream_is_empty, transaction,
+    AppendError, AttributeValue, Attributes, Category, Codec, Condition, Error, EventStore, EventStream, FixedClock,
+    Log, NewEvent, Options, Payload, Position, ReadError, Retry, SequenceNumber, StoredEvent, Stream, Timestamp,
+    position_is, retry_on_conflict, stream_exists, stream_is_empty, transaction,
 };
 
 fn event() -> NewEvent {

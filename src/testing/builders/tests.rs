@@ -87,6 +87,7 @@ fn a_stored_event_keeps_what_is_set() {
         .with_recorded_at(times[2])
         .with_attribute("a", true)
         .with_metadata("")
+        .with_transaction_id("t-1")
         .build();
     assert_eq!((event.id(), event.name()), (EventId::new("i"), "n"));
     assert_eq!((event.category(), event.stream()), ("c", "s"));
@@ -95,6 +96,7 @@ fn a_stored_event_keeps_what_is_set() {
     assert_eq!([event.observed_at(), event.occurred_at(), event.recorded_at()], times);
     assert_eq!(event.attributes(), &Attributes::new().with("a", true));
     assert_eq!(event.metadata(), Some(b"".as_slice()));
+    assert_eq!(event.transaction_id(), Some("t-1"));
 }
 
 #[test]
