@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// may write and nobody reads.
 ///
 /// Two rules make sharing sound. No slice is formed beyond the mark, and no byte below the mark is written. The mark only rises.
-/// Both rules are enforced here, so that no caller can break them.
+/// Both are enforced here. One duty is left to the engine, which keeps it by the writer's seat: who writes and who publishes do
+/// so one after the other.
 #[derive(Debug)]
 pub(crate) struct Region {
     map: MmapRaw,

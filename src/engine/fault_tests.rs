@@ -3,6 +3,9 @@
 use super::Engine;
 use super::open::open_on;
 use crate::disk::{Disk, DiskFile, Lock, RealDisk, Region};
+use crate::format::frame::{FrameHeader, Kind, seal};
+use crate::format::place::aligned;
+use crate::format::segment_header::SegmentHeader;
 use crate::vocabulary::append::{Append, AppendPart};
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::condition::{Condition, stream_is_empty};
@@ -13,6 +16,7 @@ use crate::vocabulary::number::Revision;
 use crate::vocabulary::options::{Durability, Options};
 use crate::vocabulary::query::ScanQuery;
 use crate::vocabulary::transaction::Receipt;
+use parking_lot::Mutex;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +30,8 @@ struct Plan {
     write: AtomicBool,
     create: AtomicBool,
     syncs: AtomicUsize,
+    /// What was done to which file, in order.
+    deeds: Mutex<Vec<(String, &'static str)>>,
 }
 
 impl Plan {
@@ -39,6 +45,20 @@ struct FaultyDisk(RealDisk, Arc<Plan>);
 
 #[derive(Debug)]
 struct FaultyFile(Arc<dyn DiskFile>, Arc<Plan>);
+
+impl FaultyFile {
+    fn note(&self, deed: &'static str) {
+        let name = self.0.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.1.deeds.lock().push((name, deed));
+    }
+}
+
+impl Plan {
+    /// What was done to a file since the last call, in order.
+    fn deeds_to(&self, name: &str) -> Vec<&'static str> {
+        self.deeds.lock().iter().filter(|(file, _)| file == name).map(|(_, deed)| *deed).collect()
+    }
+}
 
 impl Disk for FaultyDisk {
     fn path(&self) -> &Path {
@@ -80,6 +100,7 @@ impl DiskFile for FaultyFile {
     }
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure> {
         Plan::check(&self.1.write, "write", ErrorKind::Other)?;
+        self.note("write");
         self.0.write_at(offset, bytes)
     }
     fn store(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure> {
@@ -89,6 +110,7 @@ impl DiskFile for FaultyFile {
     fn sync(&self) -> Result<(), IoFailure> {
         self.1.syncs.fetch_add(1, Ordering::Relaxed);
         Plan::check(&self.1.sync, "sync", ErrorKind::Other)?;
+        self.note("sync");
         self.0.sync()
     }
     fn region(&self) -> Result<Arc<Region>, IoFailure> {
@@ -208,4 +230,100 @@ fn an_interval_that_fails_to_sync_poisons() {
     let waiting = engine.wait_durable(Revision::new(1), Duration::from_secs(20));
     assert!(matches!(waiting, Err(ReadError::Poisoned { .. })), "{waiting:?}");
     assert!(append(&engine, "a", &Condition::any()).unwrap_err().is_poisoned());
+}
+
+/// Appends once, and waits until a watermark stands behind that.
+fn append_and_idle(engine: &Engine) {
+    append(engine, "a", &Condition::any()).unwrap();
+    let end = engine.visible_place();
+    for _ in 0..2_000 {
+        if engine.visible_place() > end {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("no watermark came");
+}
+
+#[test]
+fn a_watermark_is_synced_before_its_segment_is_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, plan) = open(directory.path(), Durability::Sync).unwrap();
+    append_and_idle(&engine);
+    assert_eq!(plan.deeds_to("0000000001.segment").last(), Some(&"write"), "the watermark itself is not waited for");
+    let (stream, events) = (Stream::new("c", "big"), [NewEvent::empty("e").with_metadata(vec![7; 14 << 10])]);
+    let any = Condition::any();
+    let parts = [AppendPart::new(&stream, &events, &any)];
+    engine.append(&Append::new(&Attributes::new(), &parts)).unwrap();
+    assert_eq!(engine.visible_place().segment, 2);
+    assert_eq!(plan.deeds_to("0000000001.segment").last(), Some(&"sync"), "marks in segment 2 vouch for all of it");
+}
+
+#[test]
+fn all_is_synced_before_the_last_frame_is_written() {
+    for idle in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let (engine, plan) = open(directory.path(), Durability::Sync).unwrap();
+        if idle {
+            append_and_idle(&engine)
+        } else {
+            drop(append(&engine, "a", &Condition::any()).unwrap())
+        };
+        engine.close().unwrap();
+        let deeds = plan.deeds_to("0000000001.segment");
+        assert!(deeds.ends_with(&["sync", "write", "sync"]), "idle {idle}: {deeds:?}");
+    }
+}
+
+/// Changes the last transaction in a segment's bytes and makes its checksums valid again.
+fn change_last(bytes: &mut [u8], change: impl FnOnce(&mut [u8])) {
+    let header = SegmentHeader::decode(bytes).unwrap();
+    let (mut at, mut last) = (4_096, 4_096);
+    while let Some(frame) = FrameHeader::decode(&bytes[at..]) {
+        if frame.kind == Kind::Transaction {
+            last = at;
+        }
+        at += usize::try_from(aligned(u64::from(frame.length))).unwrap();
+    }
+    let frame = FrameHeader::decode(&bytes[last..]).unwrap();
+    let slice = &mut bytes[last..last + frame.length as usize];
+    change(slice);
+    seal(slice, frame.covered as usize, header.salt, last as u64);
+}
+
+#[test]
+fn a_whole_frame_that_makes_no_sense_is_corrupt_and_never_cut() {
+    let changes: [fn(&mut [u8]); 3] = [|frame| frame[50] = 9, |frame| frame[16] += 1, |frame| frame[44] ^= 1];
+    for (index, change) in changes.into_iter().enumerate() {
+        let directory = tempfile::tempdir().unwrap();
+        let (engine, _) = open(directory.path(), Durability::Os).unwrap();
+        append(&engine, "a", &Condition::any()).unwrap();
+        append(&engine, "a", &Condition::any()).unwrap();
+        let copy = tempfile::tempdir().unwrap();
+        let name = "0000000001.segment";
+        let mut bytes = std::fs::read(directory.path().join(name)).unwrap();
+        change_last(&mut bytes, change);
+        std::fs::write(copy.path().join(name), &bytes).unwrap();
+        let opened = open(copy.path(), Durability::Os).map(drop);
+        assert!(matches!(opened, Err(OpenError::Corrupt(_))), "change {index}: {opened:?}");
+        assert_eq!(std::fs::read(copy.path().join(name)).unwrap(), bytes, "nothing was written");
+    }
+}
+
+#[test]
+fn an_interval_beyond_what_the_clock_can_say_is_no_panic() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, _) = open(directory.path(), Durability::Interval(Duration::MAX)).unwrap();
+    append(&engine, "a", &Condition::any()).unwrap();
+    append(&engine, "a", &Condition::any()).unwrap();
+    assert!(engine.poison().is_none());
+}
+
+#[test]
+fn an_idle_store_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, _) = open(directory.path(), Durability::Sync).unwrap();
+    append_and_idle(&engine);
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(!engine.chores.is_asked(), "nothing happened since the watermark, so there is nothing to look at");
 }

@@ -27,6 +27,8 @@ pub(super) struct Seat {
     pub(super) recorded_at: Timestamp,
     /// Where the last frame that says what is durable stands behind: a second one would say nothing new.
     pub(super) watermarked: Place,
+    /// Whether a watermark was written to the active segment that no sync has covered yet.
+    pub(super) unsynced_watermark: bool,
     /// The end of a log that was closed in good order, as long as nothing was written since.
     pub(super) closed_at: Option<Place>,
     /// The frame being encoded; its memory is used again and again.
@@ -46,6 +48,7 @@ impl Seat {
             epoch,
             recorded_at: Timestamp::MIN,
             watermarked: Place { segment: 0, offset: 0 },
+            unsynced_watermark: false,
             closed_at: None,
             frame: Vec::new(),
             runs: Vec::new(),
@@ -81,6 +84,9 @@ impl Seat {
         if self.runs.is_empty() {
             return None;
         }
+        // Whoever takes the batch syncs every segment that it touches.
+        let touches_active = self.runs.iter().any(|run| Arc::ptr_eq(&run.segment, &self.segment));
+        self.unsynced_watermark &= !touches_active;
         Some(Batch {
             runs: std::mem::take(&mut self.runs),
             records: std::mem::take(&mut self.records),

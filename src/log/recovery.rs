@@ -11,6 +11,7 @@
 //! | D | W > X | anything | corrupt: bytes that were durable are damaged |
 //! | E | a segment is missing, or its header is damaged | - | corrupt |
 //! | F | more looks like frames behind X than can be checked | - | corrupt: nothing may be concluded |
+//! | G | a whole frame stands at X, its checksums valid, that does not follow or makes no sense | - | corrupt: no torn write |
 //!
 //! A first segment without its opening frame belongs to case E. FORMAT.md says of each case what leads there.
 //!
@@ -104,6 +105,9 @@ pub(crate) fn foreign(names: &[String]) -> Option<&String> {
     names.iter().find(|name| !is_temporary(name) && *name != "LOCK")
 }
 
+/// Places are kept in 32 bits, in units of eight bytes.
+const LENGTH_LIMIT: u64 = 1 << 35;
+
 type Files = Vec<(SegmentHeader, Arc<dyn DiskFile>)>;
 
 /// Opens all segments and reads their headers: case E.
@@ -135,6 +139,9 @@ fn open_all(disk: &dyn Disk, numbers: &[u64], write: bool) -> Result<Files, Open
         };
         if header.number != *number {
             return Err(corrupt(format!("the file is that of segment {}", header.number)));
+        }
+        if header.length > LENGTH_LIMIT {
+            return Err(corrupt(format!("the file has {} bytes, more than a place can name", header.length)));
         }
         if header.length != file.length() {
             return Err(corrupt(format!("the file has {} bytes, and was made with {}", file.length(), header.length)));
@@ -256,6 +263,10 @@ fn judge(files: &Files, walked: &Walked) -> Result<Tail, OpenError> {
         let what = format!("{why}, and the log was durable up to {w}");
         return Err(Corruption { segment: found.segment, offset: found.offset, what }.into());
     }
+    if let Stop::Unfit(why) = walked.end.stop {
+        let what = format!("the frame's checksums are valid, so it was written whole, but {why}");
+        return Err(Corruption { segment: x.segment, offset: x.offset, what }.into());
+    }
     if walked.segments.is_empty() {
         let what = format!("the first segment has no valid opening frame: {why}");
         return Err(Corruption { segment: x.segment, offset: x.offset, what }.into());
@@ -275,10 +286,14 @@ fn judge(files: &Files, walked: &Walked) -> Result<Tail, OpenError> {
 pub(crate) fn repair(disk: &dyn Disk, reading: &Reading) -> Result<(), IoFailure> {
     // First of all no segment behind the end may look like a successor: its opening frame would not fit what comes next.
     if !reading.dead.is_empty() || !reading.temporary.is_empty() {
-        for name in reading.dead.iter().rev().chain(&reading.temporary) {
+        // Newest first, and each for good before the next: a crash in between must not leave a gap in the numbers.
+        for name in reading.dead.iter().rev() {
+            disk.remove(name)?;
+            disk.sync_directory()?;
+        }
+        for name in &reading.temporary {
             disk.remove(name)?;
         }
-        disk.sync_directory()?;
     }
     if reading.tail == Tail::Closed {
         return Ok(());

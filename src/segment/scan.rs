@@ -75,7 +75,8 @@ pub(crate) enum Stop {
     Nothing,
     /// What stands there is no valid frame; this is wrong with it.
     Invalid(&'static str),
-    /// What stands there is a whole frame that does not follow what is before it; this does not fit.
+    /// What stands there is a whole frame, its checksums valid, that does not follow what is before it or makes no sense: this is
+    /// wrong with it. No unfinished write looks like that.
     Unfit(&'static str),
 }
 
@@ -121,7 +122,12 @@ pub(crate) fn scan(
         let invalid = |why| Ok(ScanEnd { offset, stop: Stop::Invalid(why), opened });
         let unfit = |why| Ok(ScanEnd { offset, stop: Stop::Unfit(why), opened });
         let Some(view) = FrameView::open(bytes) else {
-            return invalid("the frame's header makes no sense");
+            // Whole, and yet not to be read: no unfinished write looks like that.
+            return if is_whole(bytes, segment.salt, offset) {
+                unfit("the frame is whole, and what it says makes no sense")
+            } else {
+                invalid("the frame's header makes no sense")
+            };
         };
         if !verify_whole(view.bytes, &view.header, segment.salt, offset) {
             return invalid("the frame's checksum does not fit");
@@ -138,12 +144,18 @@ pub(crate) fn scan(
         let padded = aligned(u64::from(view.header.length));
         let padding = bytes.get(view.bytes.len()..usize::try_from(padded).unwrap_or_default()).unwrap_or_default();
         if let Err(why) = visit(place, &view, padding) {
-            return invalid(why);
+            return unfit(why);
         }
         opened = true;
         chain.follow(&view.header, place);
         offset += padded;
     }
+}
+
+/// Whether a frame with valid checksums stands at the beginning of `bytes`, whatever it says.
+fn is_whole(bytes: &[u8], salt: u64, offset: u64) -> bool {
+    let frame = FrameHeader::decode(bytes).and_then(|header| Some((header, bytes.get(..header.length as usize)?)));
+    frame.is_some_and(|(header, frame)| verify_whole(frame, &header, salt, offset))
 }
 
 /// What was found behind the place where a scan ended.
