@@ -194,6 +194,7 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// Closing what is closed does nothing.
     ///
     /// # Errors
-    /// [`AppendError::Poisoned`] when it cannot be made durable.
+    /// [`AppendError::Poisoned`] when it cannot be made durable; [`AppendError::TimedOut`] when an appender is still at work, and
+    /// the store then stays open.
     fn close(&self) -> Result<(), AppendError>;
 }

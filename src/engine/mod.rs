@@ -10,6 +10,8 @@ mod builder;
 mod commit;
 mod cursor;
 mod durable;
+#[cfg(test)]
+mod fault_tests;
 mod frames;
 mod housekeeping;
 mod lists;
@@ -42,7 +44,7 @@ use crossbeam::utils::CachePadded;
 use housekeeping::Chores;
 use open::Settings;
 use parking_lot::{Mutex, RwLock};
-use rotate::Prepared;
+use rotate::Slot;
 use seat::Seat;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -86,7 +88,7 @@ pub(crate) struct Engine {
     commit: Commit,
     /// Held by who syncs when appenders do not wait for it.
     syncing: Mutex<()>,
-    prepared: Mutex<Option<Prepared>>,
+    prepared: Mutex<Slot>,
     chores: Chores,
     records: RwLock<Records>,
     poison: OnceLock<Arc<str>>,

@@ -12,6 +12,8 @@
 //! | E | a segment is missing, or its header is damaged | - | corrupt |
 //! | F | more looks like frames behind X than can be checked | - | corrupt: nothing may be concluded |
 //!
+//! A first segment without its opening frame belongs to case E. FORMAT.md says of each case what leads there.
+//!
 //! Whether X lies in the last segment does not matter: a segment may have a successor before it is durable, and a crash then
 //! tears it; if it was durable, a mark says so.
 
@@ -83,8 +85,7 @@ pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> R
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
     numbers.sort_unstable();
     if numbers.is_empty() {
-        let foreign = names.iter().find(|name| !is_temporary(name) && *name != "LOCK");
-        return match foreign {
+        return match foreign(&names) {
             Some(found) => Err(OpenError::NotAStore { path: disk.path().to_owned(), found: found.clone() }),
             None => Ok(None),
         };
@@ -96,6 +97,11 @@ pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> R
     let dead = files.iter().skip(used).map(|(header, _)| segment_name(header.number)).collect();
     let Walked { segments, chain, .. } = walked;
     Ok(Some(Reading { segments, chain, tail, dead, temporary }))
+}
+
+/// A name that no store has, among the names in a directory without segments.
+pub(crate) fn foreign(names: &[String]) -> Option<&String> {
+    names.iter().find(|name| !is_temporary(name) && *name != "LOCK")
 }
 
 type Files = Vec<(SegmentHeader, Arc<dyn DiskFile>)>;
@@ -148,6 +154,8 @@ struct Walked {
     segments: Vec<RecoveredSegment>,
     chain: Chain,
     end: ScanEnd,
+    /// What stands where the opening frame of the segment after the last one should, if there is such a segment.
+    unopened: Option<Stop>,
 }
 
 /// Follows the frames through the segments as far as they are valid.
@@ -158,6 +166,7 @@ fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
         segments: Vec::new(),
         chain: Chain::START,
         end: ScanEnd { offset: HEADER_BYTES, stop: Stop::Nothing, opened: false },
+        unopened: None,
     };
     let mut previous_end = 0;
     for (header, file) in files {
@@ -190,6 +199,8 @@ fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
             // Not a successor: the log ends where the segment before ended. The first segment alone cannot do without.
             if walked.segments.is_empty() {
                 walked.end = end;
+            } else {
+                walked.unopened = Some(end.stop);
             }
             break;
         }
@@ -203,6 +214,13 @@ fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
     }
     visitor.progress(total, total);
     Ok(walked)
+}
+
+fn what_stopped(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Nothing => "no frame stands here",
+        Stop::Invalid(why) | Stop::Unfit(why) => why,
+    }
 }
 
 /// Decides what the end of the log is.
@@ -226,13 +244,17 @@ fn judge(files: &Files, walked: &Walked) -> Result<Tail, OpenError> {
             garbage_end = found.end;
         }
     }
-    let why = match walked.end.stop {
-        Stop::Nothing => "no frame stands here",
-        Stop::Invalid(why) => why,
-    };
+    let mut why = what_stopped(walked.end.stop);
     if w > x {
+        let mut found = x;
+        // If the log went on in the next segment, that one had an opening frame: the damage is there, and not in zeros at X.
+        if let (Stop::Nothing, Some(stop @ (Stop::Nothing | Stop::Invalid(_)))) = (walked.end.stop, walked.unopened)
+            && w.segment > last
+        {
+            (found, why) = (Place::start_of(last + 1), what_stopped(stop));
+        }
         let what = format!("{why}, and the log was durable up to {w}");
-        return Err(Corruption { segment: x.segment, offset: x.offset, what }.into());
+        return Err(Corruption { segment: found.segment, offset: found.offset, what }.into());
     }
     if walked.segments.is_empty() {
         let what = format!("the first segment has no valid opening frame: {why}");

@@ -21,7 +21,7 @@ pub(crate) fn segment_number(name: &str) -> Option<u64> {
 
 /// Whether a file of this name was being made when the process ended, and is not part of the store.
 pub(crate) fn is_temporary(name: &str) -> bool {
-    name.ends_with(TEMPORARY)
+    name.strip_suffix(TEMPORARY).is_some_and(|name| segment_number(name).is_some())
 }
 
 /// Makes a segment: all blocks allocated and zero, header in place, content and name durable. `first_frames` follow the header.
@@ -70,5 +70,8 @@ mod tests {
             assert_eq!(segment_number(other), None, "{other}");
         }
         assert!(is_temporary("0000000007.segment.tmp"));
+        for other in ["thesis.tmp", ".tmp", "7.segment.tmp", "0000000007.segment", "0000000007.tmp"] {
+            assert!(!is_temporary(other), "{other} is not ours to remove");
+        }
     }
 }

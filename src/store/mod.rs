@@ -276,8 +276,9 @@ impl EventStore {
     /// clone closes as well, but cannot report an error. Closing a closed store does nothing.
     ///
     /// # Errors
-    /// [`AppendError::Poisoned`] when it cannot be made durable; it is closed all the same.
-    /// [`AppendError::CalledFromCondition`] from inside a custom condition.
+    /// [`AppendError::Poisoned`] when it cannot be made durable: the store is closed all the same. [`AppendError::TimedOut`] when
+    /// an appender that is judging a condition did not come to an end within [`Options::append_deadline`], and
+    /// [`AppendError::CalledFromCondition`] from inside a custom condition: the store stays open.
     pub fn close(&self) -> Result<(), AppendError> {
         self.adapter.close()
     }
