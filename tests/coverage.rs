@@ -217,7 +217,8 @@ mod tests {
             Source::new("src/lib.rs", "pub use room::{Counter, Store};\npub mod testing;\n// pub struct Ghost;\n"),
             Source::new(
                 "src/room/mod.rs",
-                "/// ```\n/// a();\n/// ```\n#[must_use]\npub struct Store;\npub mod log;\npub trait Door {\n fn knock(&self);\n}\n\
+                "/// ```\n/// a();\n/// ```\n#[must_use]\npub struct Store;\npub mod log;\n\
+                 pub trait Door {\n fn knock(&self);\n}\n\
                  impl Store {\n pub const fn open() {}\n pub fn log() {}\n fn hidden() {}\n}\npub enum Fault {\n Unmet(u8),\n}\n\
                  #[cfg(test)]\nmod tests {\n #[test]\n fn inside() {}\n fn helper() {}\n}\n",
             ),

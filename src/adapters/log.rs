@@ -24,10 +24,10 @@ pub struct LogAdapter {
 }
 
 impl LogAdapter {
-    /// Opens the log in the directory `path`.
+    /// Opens the log in the directory `path`, or makes one there, as [`Options::mode`] has it.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// As [`EventStore::open_with`](crate::EventStore::open_with).
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, OpenError> {
         Ok(Self { engine: engine::open(path.as_ref(), options)? })
     }

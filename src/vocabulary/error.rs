@@ -302,6 +302,9 @@ impl From<UnmetCondition> for AppendError {
 }
 
 /// Why a read failed. Reading again is always safe.
+///
+/// Every read may fail with `Closed`, and from inside a custom condition with `CalledFromCondition`; one that looks at events may
+/// fail with `Corrupt` or `Io` too. The others are of the calls that name them.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {

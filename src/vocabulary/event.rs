@@ -105,7 +105,8 @@ impl fmt::Debug for EventId {
 /// An event on its way in.
 ///
 /// What the caller leaves out (id, times) is filled in and stays recognisable as a default: it costs no bytes beyond what
-/// differs, and does not count when a repeated transaction is compared with the first.
+/// differs, and does not count when a repeated transaction is compared with the first. Two new events are equal when every field
+/// is, and was given or left out alike.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NewEvent {
     pub(crate) name: Arc<str>,

@@ -79,6 +79,12 @@ fn other_new_events() -> Vec<NewEvent> {
         new_event().with_attribute("a", 2),
         new_event().with_attribute("b", 1),
         new_event().with_metadata("other"),
+        NewEvent::from_payload("name", Payload::text("payload"))
+            .with_id("id")
+            .with_clock(&FixedClock(new_event().observed_at()))
+            .with_occurred_at(new_event().occurred_at())
+            .with_attribute("a", 1)
+            .with_metadata("metadata"),
     ]
 }
 
