@@ -59,6 +59,8 @@ mod log;
 mod segment;
 mod state;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod vocabulary;
 
 pub use engine::{Verdict, VerifyProgress, VerifyReport, verify};
