@@ -1,5 +1,5 @@
 //! Benchmark of appends on an expected version: one event a call and 100, `Os` and `Sync`, one thread and four.
-#![expect(clippy::unwrap_used, missing_docs, reason = "a benchmark ends where something is not as it must be")]
+#![expect(clippy::unwrap_used, reason = "a benchmark ends where something is not as it must be")]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! Benchmark of opening a store that is there: after it was closed, and after its process was killed.
-#![expect(clippy::unwrap_used, missing_docs, reason = "a benchmark ends where something is not as it must be")]
+#![expect(clippy::unwrap_used, reason = "a benchmark ends where something is not as it must be")]
 
 #[path = "support/fill.rs"]
 mod fill;

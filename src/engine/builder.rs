@@ -77,6 +77,7 @@ impl Visitor for Builder<'_> {
             let parts = frame.event(index, self.seed, None, &mut names).map_err(|_| "an event makes no sense")?;
             events.push(EventRef { data: frame.bytes, parts });
         }
+        frame.sections.attributes(frame.bytes).ok_or("the transaction's attributes make no sense")?;
         let records = frame.sections.records(frame.bytes).ok_or("the system records make no sense")?;
         if self.thorough {
             self.check_positions(&events)?;
