@@ -95,7 +95,7 @@ pub(crate) fn verify_on(disk: &dyn Disk, progress: &mut dyn FnMut(VerifyProgress
     let outcome = log::read(disk, false, &mut builder);
     let verdict = match outcome {
         Ok(Some(reading)) => match builder.odd {
-            Some(place) => corrupt(place, "the padding behind the frame is not zeros"),
+            Some((place, what)) => corrupt(place, what),
             None => beyond_frames(&reading.segments, &reading.tail)?,
         },
         Ok(None) => return Err(not_found()),
