@@ -42,7 +42,8 @@ fn of_one(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, events: usize, s
 
 /// One whole stream after the other.
 fn streams(group: &mut BenchmarkGroup<'_, WallTime>, store: &EventStore) {
-    let streams: Vec<_> = support::names().into_iter().map(|(category, stream)| store.stream(category, stream)).collect();
+    let streams: Vec<_> =
+        support::names().into_iter().map(|(category, stream)| store.stream(category, stream)).collect();
     let events = EVENTS / support::STREAMS;
     let mut random = fastrand::Rng::with_seed(1);
     group.throughput(Throughput::Elements(events as u64));

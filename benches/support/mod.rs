@@ -21,9 +21,8 @@ pub fn open(path: &Path, durability: Durability) -> EventStore {
 
 /// The names of all streams, each with its category, 20 bytes a name.
 pub fn names() -> Vec<(Arc<str>, Arc<str>)> {
-    let name = |stream: usize| {
-        (format!("category-{:011}", stream % CATEGORIES).into(), format!("stream-{stream:013}").into())
-    };
+    let name =
+        |stream: usize| (format!("category-{:011}", stream % CATEGORIES).into(), format!("stream-{stream:013}").into());
     (0..STREAMS).map(name).collect()
 }
 

@@ -191,6 +191,7 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// Makes everything durable and ends the store. Later appends are refused; events that were read stay valid.
     ///
     /// # Errors
-    /// [`AppendError::Poisoned`] when it cannot be made durable.
+    /// [`AppendError::Poisoned`] when it cannot be made durable; [`AppendError::TimedOut`] when an appender is still at work, and
+    /// the store then stays open.
     fn close(&self) -> Result<(), AppendError>;
 }

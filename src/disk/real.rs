@@ -4,7 +4,7 @@ use super::{Disk, DiskFile, Lock, Region};
 use crate::vocabulary::error::IoFailure;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -99,7 +99,7 @@ impl Disk for RealDisk {
         loop {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false).mode(0o600);
-            let mut file = options.open(self.file_path(LOCK)).map_err(failed("open"))?;
+            let file = options.open(self.file_path(LOCK)).map_err(failed("open"))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -113,9 +113,10 @@ impl Disk for RealDisk {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(failed("stat")(error)),
             }
-            file.set_len(0).map_err(failed("truncate"))?;
-            file.rewind().map_err(failed("seek"))?;
-            writeln!(file, "{}", std::process::id()).map_err(failed("write"))?;
+            // Cut to its length after the writing, and never to nothing: some file systems flush a file that was emptied.
+            let holder = format!("{}\n", std::process::id());
+            file.write_all_at(holder.as_bytes(), 0).map_err(failed("write"))?;
+            file.set_len(holder.len() as u64).map_err(failed("truncate"))?;
             return Ok(Some(Box::new(HeldLock { _file: file })));
         }
     }

@@ -166,7 +166,8 @@ impl Engine {
             return false;
         };
         let place = seat.place();
-        if seat.watermarked == place {
+        // A store may have been closed since the chore began: nothing goes behind its last frame.
+        if seat.watermarked == place || self.closed.load(Ordering::Acquire) {
             return true;
         }
         if self.chores.last_seen.swap(place.pack(), Ordering::Relaxed) != place.pack() {

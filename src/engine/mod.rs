@@ -10,6 +10,8 @@ mod builder;
 mod commit;
 mod cursor;
 mod durable;
+#[cfg(test)]
+mod fault_tests;
 mod frames;
 mod housekeeping;
 mod lists;
@@ -46,10 +48,9 @@ use crossbeam::utils::CachePadded;
 use housekeeping::Chores;
 use open::Settings;
 use parking_lot::{Mutex, RwLock};
-use rotate::Prepared;
+use rotate::Slot;
 use seat::Seat;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -71,7 +72,6 @@ pub(crate) type Records = BTreeMap<(Arc<str>, Arc<str>), Bytes>;
 #[derive(Debug)]
 pub(crate) struct Engine {
     settings: Settings,
-    path: PathBuf,
     disk: Arc<dyn Disk>,
     store_id: [u8; 16],
     seed: IdSeed,
@@ -92,7 +92,7 @@ pub(crate) struct Engine {
     commit: Commit,
     /// Held by who syncs when appenders do not wait for it.
     syncing: Mutex<()>,
-    prepared: Mutex<Option<Prepared>>,
+    prepared: Mutex<Slot>,
     chores: Chores,
     records: RwLock<Records>,
     poison: OnceLock<Arc<str>>,

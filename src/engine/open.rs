@@ -4,7 +4,7 @@ use super::batch::InFlight;
 use super::builder::Builder;
 use super::commit::Commit;
 use super::housekeeping::Chores;
-use super::rotate::new_header;
+use super::rotate::{Slot, new_header};
 use super::seat::Seat;
 use super::{Engine, LiveSegment, Records};
 use crate::disk::{self, Disk, FileSystem, ForkGuard, RealDisk};
@@ -18,6 +18,7 @@ use crate::vocabulary::append::OWN_NAMESPACE;
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::error::{AppendError, IoFailure, OpenError};
 use crate::vocabulary::options::{Durability, Limits, OpenMode, Options};
+use crate::vocabulary::reentry;
 use crate::vocabulary::time::{Clock, Timestamp};
 use crate::vocabulary::transaction::SystemRecord;
 use arc_swap::ArcSwap;
@@ -85,13 +86,18 @@ fn check_options(options: &Options) -> Result<(), OpenError> {
 fn prepare_directory(path: &Path, options: &Options) -> Result<(), OpenError> {
     let failed = |doing| move |error| OpenError::from(IoFailure::new(doing, path, error));
     let exists = path.try_exists().map_err(failed("stat"))?;
-    let store_there = exists && has_segments(path)?;
+    let names = if exists { RealDisk::new(path)?.list()? } else { Vec::new() };
+    let store_there = names.iter().any(|name| segment_number(name).is_some());
     match options.mode {
         OpenMode::Existing | OpenMode::ReadOnly if !store_there => {
             return Err(OpenError::NotFound { path: path.to_owned() });
         }
         OpenMode::CreateNew if store_there => return Err(OpenError::AlreadyExists { path: path.to_owned() }),
         _ => {}
+    }
+    // Before the lock is taken, which would leave its file among the strangers.
+    if let Some(found) = log::foreign(&names).filter(|_| !store_there) {
+        return Err(OpenError::NotAStore { path: path.to_owned(), found: found.clone() });
     }
     if !exists {
         std::fs::create_dir_all(path).map_err(failed("create directory"))?;
@@ -104,11 +110,6 @@ fn prepare_directory(path: &Path, options: &Options) -> Result<(), OpenError> {
         }
     }
     Ok(())
-}
-
-fn has_segments(path: &Path) -> Result<bool, OpenError> {
-    let names = RealDisk::new(path)?.list()?;
-    Ok(names.iter().any(|name| segment_number(name).is_some()))
 }
 
 /// Opens the store on a disk.
@@ -219,6 +220,9 @@ fn assemble(
     if reading.tail == Tail::Closed {
         seat.closed_at = Some(place);
     }
+    // Repair has synced what the log did not prove to be durable; reading alone repairs nothing, and then nothing is known.
+    let proven = options.mode != OpenMode::ReadOnly || reading.tail == Tail::Closed;
+    let durable = if proven { (place, chain.sequence) } else { (Place { segment: 0, offset: 0 }, 0) };
     let first = OnceLock::new();
     if let Some(time) = builder.first_recorded_at {
         let _ = first.set(time);
@@ -235,7 +239,6 @@ fn assemble(
             segment_bytes_first: options.segment_bytes_first,
             segment_bytes_max: options.segment_bytes_max,
         },
-        path: disk.path().to_owned(),
         disk,
         store_id,
         seed: IdSeed::of(&store_id),
@@ -243,14 +246,13 @@ fn assemble(
         segments: ArcSwap::from_pointee(segments),
         revision: CachePadded::new(AtomicU64::new(chain.sequence)),
         visible: CachePadded::new(AtomicU64::new(place.pack())),
-        // Repair has synced what the log did not prove to be durable.
-        durable: CachePadded::new(AtomicU64::new(place.pack())),
-        durable_revision: AtomicU64::new(chain.sequence),
+        durable: CachePadded::new(AtomicU64::new(durable.0.pack())),
+        durable_revision: AtomicU64::new(durable.1),
         seat: Mutex::new(seat),
         in_flight: InFlight::default(),
         commit: Commit::default(),
         syncing: Mutex::new(()),
-        prepared: Mutex::new(None),
+        prepared: Mutex::new(Slot::new(place.segment)),
         chores: Chores::default(),
         records: RwLock::new(builder.records),
         poison: OnceLock::new(),
@@ -266,14 +268,22 @@ impl Engine {
     /// Makes everything durable, says so in a last frame, and ends the store.
     ///
     /// # Errors
-    /// [`AppendError::Poisoned`] when it cannot be made durable. The store is closed all the same.
+    /// [`AppendError::Poisoned`] when it cannot be made durable: the store is closed all the same. [`AppendError::TimedOut`] when
+    /// an appender would not leave the seat, and [`AppendError::CalledFromCondition`]: the store stays open then, and locked,
+    /// because whoever has the seat may yet write.
     pub(crate) fn close(&self) -> Result<(), AppendError> {
+        if reentry::is_judging() {
+            return Err(AppendError::CalledFromCondition);
+        }
         if self.closed.load(Ordering::Acquire) {
             return Ok(());
         }
         let ended = if self.settings.read_only { Ok(()) } else { self.end() };
-        if matches!(ended, Err(AppendError::CalledFromCondition | AppendError::Closed)) {
-            return ended;
+        match ended {
+            Err(AppendError::TimedOut { .. }) => return ended,
+            // Another thread was faster.
+            Err(AppendError::Closed) => return Ok(()),
+            _ => {}
         }
         self.closed.store(true, Ordering::Release);
         self.commit.wake_all();
@@ -284,17 +294,26 @@ impl Engine {
 
     fn end(&self) -> Result<(), AppendError> {
         let mut seat = self.take_seat()?;
+        let sealed = self.seal(&mut seat);
+        if !matches!(sealed, Err(AppendError::TimedOut { .. })) {
+            // In the seat still: whoever takes it next finds the store closed, and nothing is written behind the last frame.
+            self.closed.store(true, Ordering::Release);
+        }
+        sealed
+    }
+
+    /// Puts the closing frame behind everything, durable as all before it.
+    fn seal(&self, seat: &mut Seat) -> Result<(), AppendError> {
         if self.is_sync() {
-            self.flush_staged(&mut seat)?;
+            self.flush_staged(seat)?;
         } else {
             self.sync_visible()?;
         }
-        let place = seat.place();
-        if seat.closed_at == Some(place) {
+        if seat.closed_at == Some(seat.place()) {
             return Ok(());
         }
         let recorded_at = seat.recorded_at;
-        self.put_bookkeeping(&mut seat, Kind::Close, recorded_at)?;
+        self.put_bookkeeping(seat, Kind::Close, recorded_at)?;
         if let Err(failure) = seat.segment.file.sync() {
             let cause = self.set_poison(&failure.to_string());
             return Err(AppendError::Poisoned { cause, unknown: false });

@@ -26,6 +26,21 @@ pub(super) struct Prepared {
     region: Arc<Region>,
 }
 
+/// The room for one prepared segment, and what was made last: no two may ever be made under one number, since the second would
+/// take the name of the first, which is in use by then.
+#[derive(Debug)]
+pub(super) struct Slot {
+    ready: Option<Prepared>,
+    /// The highest number of a segment that was made, in use or ready.
+    newest: u64,
+}
+
+impl Slot {
+    pub(super) fn new(newest: u64) -> Self {
+        Self { ready: None, newest }
+    }
+}
+
 impl Engine {
     /// Ends the active segment and opens the next, with room for a frame of `needed` bytes.
     ///
@@ -101,13 +116,16 @@ impl Engine {
     fn take_prepared(&self, number: u64, needed: u64) -> Result<Prepared, AppendError> {
         let mut slot = self.prepared.lock();
         let length = self.segment_length(number, needed);
-        if let Some(prepared) = slot.take() {
+        if let Some(prepared) = slot.ready.take() {
             if prepared.header.number == number && prepared.header.length >= length {
                 return Ok(prepared);
             }
+            slot.newest = number.saturating_sub(1);
             self.disk.remove(&segment_name(prepared.header.number)).map_err(refused)?;
         }
-        self.make_segment(number, length).map_err(refused)
+        let made = self.make_segment(number, length).map_err(refused)?;
+        slot.newest = number;
+        Ok(made)
     }
 
     fn make_segment(&self, number: u64, length: u64) -> Result<Prepared, IoFailure> {
@@ -120,10 +138,10 @@ impl Engine {
     /// Makes the segment after `active` ready, off the writer's path. A failure is left to whoever needs the segment.
     pub(super) fn prepare_next(&self, active: u64) {
         let mut slot = self.prepared.lock();
-        let current = self.visible_place().segment.max(active);
-        if slot.is_none() && current == active && self.may_prepare() {
+        if slot.newest == active && self.may_prepare() {
             let length = self.segment_length(active + 1, 0);
-            *slot = self.make_segment(active + 1, length).ok();
+            slot.ready = self.make_segment(active + 1, length).ok();
+            slot.newest += u64::from(slot.ready.is_some());
         }
     }
 
@@ -133,12 +151,13 @@ impl Engine {
 
     /// Bytes of the file that was prepared and is not in use.
     pub(super) fn prepared_bytes(&self) -> u64 {
-        self.prepared.lock().as_ref().map_or(0, |prepared| prepared.header.length)
+        // Who prepares a segment holds the lock for as long as that takes; figures do not wait for it.
+        self.prepared.try_lock().and_then(|slot| slot.ready.as_ref().map(|ready| ready.header.length)).unwrap_or(0)
     }
 
     /// Removes the segment that was prepared and never used.
     pub(super) fn drop_prepared(&self) -> Result<(), IoFailure> {
-        match self.prepared.lock().take() {
+        match self.prepared.lock().ready.take() {
             Some(prepared) => {
                 self.disk.remove(&segment_name(prepared.header.number))?;
                 self.disk.sync_directory()

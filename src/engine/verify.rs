@@ -59,7 +59,8 @@ pub enum Verdict {
     },
 }
 
-/// Reads every byte of the store in the directory `path`, and says whether it is as it was written. Reports progress along the way.
+/// Reads every byte of the store in the directory `path`, and says whether it is as it was written.
+/// Reports progress along the way.
 ///
 /// Costs reading all segments once, and memory for the index.
 ///

@@ -69,8 +69,6 @@ pub(crate) struct Reading {
     pub(crate) dead: Vec<String>,
     /// Files that were being made.
     pub(crate) temporary: Vec<String>,
-    /// Highest epoch seen, dead frames included.
-    pub(crate) epoch: u32,
 }
 
 /// Reads the log in `disk`. Writes nothing. `None` where there are no segments.
@@ -85,19 +83,23 @@ pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> R
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
     numbers.sort_unstable();
     if numbers.is_empty() {
-        let foreign = names.iter().find(|name| !is_temporary(name) && *name != "LOCK");
-        return match foreign {
+        return match foreign(&names) {
             Some(found) => Err(OpenError::NotAStore { path: disk.path().to_owned(), found: found.clone() }),
             None => Ok(None),
         };
     }
     let files = open_all(disk, &numbers, write)?;
     let walked = walk(&files, visitor)?;
-    let (tail, epoch) = judge(&files, &walked)?;
+    let tail = judge(&files, &walked)?;
     let used = walked.segments.len();
     let dead = files.iter().skip(used).map(|(header, _)| segment_name(header.number)).collect();
     let Walked { segments, chain, .. } = walked;
-    Ok(Some(Reading { segments, chain, tail, dead, temporary, epoch }))
+    Ok(Some(Reading { segments, chain, tail, dead, temporary }))
+}
+
+/// A name that no store has, among the names in a directory without segments.
+pub(crate) fn foreign(names: &[String]) -> Option<&String> {
+    names.iter().find(|name| !is_temporary(name) && *name != "LOCK")
 }
 
 type Files = Vec<(SegmentHeader, Arc<dyn DiskFile>)>;
@@ -150,6 +152,8 @@ struct Walked {
     segments: Vec<RecoveredSegment>,
     chain: Chain,
     end: ScanEnd,
+    /// What stands where the opening frame of the segment after the last one should, if there is such a segment.
+    unopened: Option<Stop>,
 }
 
 /// Follows the frames through the segments as far as they are valid.
@@ -160,6 +164,7 @@ fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
         segments: Vec::new(),
         chain: Chain::START,
         end: ScanEnd { offset: HEADER_BYTES, stop: Stop::Nothing, opened: false },
+        unopened: None,
     };
     let mut previous_end = 0;
     for (header, file) in files {
@@ -192,6 +197,8 @@ fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
             // Not a successor: the log ends where the segment before ended. The first segment alone cannot do without.
             if walked.segments.is_empty() {
                 walked.end = end;
+            } else {
+                walked.unopened = Some(end.stop);
             }
             break;
         }
@@ -207,8 +214,15 @@ fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
     Ok(walked)
 }
 
+fn what_stopped(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Nothing => "no frame stands here",
+        Stop::Invalid(why) | Stop::Unfit(why) => why,
+    }
+}
+
 /// Decides what the end of the log is.
-fn judge(files: &Files, walked: &Walked) -> Result<(Tail, u32), OpenError> {
+fn judge(files: &Files, walked: &Walked) -> Result<Tail, OpenError> {
     let last = walked.segments.last().map_or(1, |segment| segment.header.number);
     let x = Place { segment: last, offset: walked.end.offset };
     let mut w = walked.chain.mark;
@@ -228,24 +242,27 @@ fn judge(files: &Files, walked: &Walked) -> Result<(Tail, u32), OpenError> {
             garbage_end = found.end;
         }
     }
-    let why = match walked.end.stop {
-        Stop::Nothing => "no frame stands here",
-        Stop::Invalid(why) => why,
-    };
+    let mut why = what_stopped(walked.end.stop);
     if w > x {
+        let mut found = x;
+        // If the log went on in the next segment, that one had an opening frame: the damage is there, and not in zeros at X.
+        if let (Stop::Nothing, Some(stop @ (Stop::Nothing | Stop::Invalid(_)))) = (walked.end.stop, walked.unopened)
+            && w.segment > last
+        {
+            (found, why) = (Place::start_of(last + 1), what_stopped(stop));
+        }
         let what = format!("{why}, and the log was durable up to {w}");
-        return Err(Corruption { segment: x.segment, offset: x.offset, what }.into());
+        return Err(Corruption { segment: found.segment, offset: found.offset, what }.into());
     }
     if walked.segments.is_empty() {
         let what = format!("the first segment has no valid opening frame: {why}");
         return Err(Corruption { segment: x.segment, offset: x.offset, what }.into());
     }
-    let tail = match (walked.chain.closed, behind_is_zero) {
+    Ok(match (walked.chain.closed, behind_is_zero) {
         (true, true) => Tail::Closed,
         (false, true) => Tail::Open,
         (_, false) => Tail::Torn { what: why, garbage_end },
-    };
-    Ok((tail, walked.chain.epoch))
+    })
 }
 
 /// Makes the end of a log that was not closed durable, and what stands behind it unreadable as frames. Safe to be cut short and

@@ -75,6 +75,8 @@ pub(crate) enum Stop {
     Nothing,
     /// What stands there is no valid frame; this is wrong with it.
     Invalid(&'static str),
+    /// What stands there is a whole frame that does not follow what is before it; this does not fit.
+    Unfit(&'static str),
 }
 
 /// Where and why a scan ended.
@@ -87,6 +89,9 @@ pub(crate) struct ScanEnd {
     pub(crate) opened: bool,
 }
 
+/// What takes in a frame and the padding behind it. May refuse the frame, and say why.
+pub(crate) type Visit<'v> = dyn FnMut(Place, &FrameView<'_>, &[u8]) -> Result<(), &'static str> + 'v;
+
 /// Walks the valid frames of a segment that follow `chain`, and lends each to `visit`, with the
 /// padding behind it.
 ///
@@ -97,7 +102,7 @@ pub(crate) fn scan(
     segment: &SegmentHeader,
     previous_end: u64,
     chain: &mut Chain,
-    visit: &mut dyn FnMut(Place, &FrameView<'_>, &[u8]) -> Result<(), &'static str>,
+    visit: &mut Visit<'_>,
 ) -> Result<ScanEnd, IoFailure> {
     let mut window = Window::new(file);
     let mut offset = segment_header::HEADER_BYTES;
@@ -114,6 +119,7 @@ pub(crate) fn scan(
         let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
         let bytes = window.get(offset, length.max(HEADER_BYTES) + 8)?;
         let invalid = |why| Ok(ScanEnd { offset, stop: Stop::Invalid(why), opened });
+        let unfit = |why| Ok(ScanEnd { offset, stop: Stop::Unfit(why), opened });
         let Some(view) = FrameView::open(bytes) else {
             return invalid("the frame's header makes no sense");
         };
@@ -122,12 +128,12 @@ pub(crate) fn scan(
         }
         let opening = (!opened).then_some(previous_end);
         if let Err(why) = chain.accepts(&view.header, place, opening) {
-            return invalid(why);
+            return unfit(why);
         }
         if let Some(end) = opening
             && view.body() != end.to_le_bytes()
         {
-            return invalid("the opening frame says another end of the segment before");
+            return unfit("the opening frame says another end of the segment before");
         }
         let padded = aligned(u64::from(view.header.length));
         let padding = bytes.get(view.bytes.len()..usize::try_from(padded).unwrap_or_default()).unwrap_or_default();

@@ -266,7 +266,8 @@ impl EventStore {
     /// clone closes as well, but cannot report an error.
     ///
     /// # Errors
-    /// [`AppendError::Poisoned`] when it cannot be made durable.
+    /// [`AppendError::Poisoned`] when it cannot be made durable: the store is closed all the same. [`AppendError::TimedOut`] when
+    /// an appender that is judging a condition did not come to an end within [`Options::append_deadline`]: the store stays open.
     pub fn close(&self) -> Result<(), AppendError> {
         self.adapter.close()
     }

@@ -1,4 +1,9 @@
-//! Help for tests: what the library's own tests and fuzz targets share, and what users' tests build on.
+//! Help for tests: random data, builders of events, and the conformance suite that every storage adapter passes.
 
+pub mod builders;
+pub mod conformance;
+pub mod data;
 #[doc(hidden)]
 pub mod fuzz;
+
+pub use builders::{NewEventBuilder, StoredEventBuilder};

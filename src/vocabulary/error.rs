@@ -2,7 +2,6 @@
 
 use super::condition::UnmetCondition;
 use super::number::{Revision, SequenceNumber};
-use super::options::OpenMode;
 use super::payload::PayloadError;
 use super::time::InvalidTime;
 use super::transaction::Receipt;
@@ -451,14 +450,6 @@ pub enum OpenError {
     /// The system failed.
     #[error(transparent)]
     Io(#[from] IoFailure),
-    /// The mode does not fit what is there, such as reading alone where recovery must write first.
-    #[error("cannot open with {mode:?}: {reason}")]
-    Mode {
-        /// The mode.
-        mode: OpenMode,
-        /// Why not.
-        reason: &'static str,
-    },
 }
 
 fn by(process: Option<u32>) -> String {

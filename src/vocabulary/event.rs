@@ -49,6 +49,14 @@ impl EventId {
             IdRepr::Text(text) => text.len(),
         }
     }
+
+    /// Length in bytes of the id as it is kept.
+    pub(crate) fn stored_len(&self) -> usize {
+        match &self.0 {
+            IdRepr::Uuid(bytes) => bytes.len(),
+            IdRepr::Text(text) => text.len(),
+        }
+    }
 }
 
 /// The bytes of a UUID written in lower case with hyphens, the one spelling that comes back the same.

@@ -29,8 +29,13 @@ pub(super) struct Made {
 /// Makes a segment's file: any bytes, or frames of any fields, with as much put right as the fuzzer chooses.
 pub(super) fn make(choices: &mut Choices<'_>, number: u64, previous_end: u64, link: &mut Link) -> Made {
     let salt = 0x5a17 + number;
-    let header =
-        SegmentHeader { store_id: STORE_ID, number, salt, length: FILE_BYTES as u64, created_at: Timestamp::UNIX_EPOCH };
+    let header = SegmentHeader {
+        store_id: STORE_ID,
+        number,
+        salt,
+        length: FILE_BYTES as u64,
+        created_at: Timestamp::UNIX_EPOCH,
+    };
     let mut bytes = vec![0; FILE_BYTES];
     bytes[..HEADER_FIELDS].copy_from_slice(&header.encode());
     let how = choices.byte();
