@@ -31,6 +31,12 @@ impl LogAdapter {
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, OpenError> {
         Ok(Self { engine: engine::open(path.as_ref(), options)? })
     }
+
+    /// Opens the log on a disk of the test's own.
+    #[cfg(feature = "testing")]
+    pub(crate) fn open_on(disk: Arc<dyn crate::disk::Disk>, options: &Options) -> Result<Self, OpenError> {
+        Ok(Self { engine: engine::open_on(disk, options)? })
+    }
 }
 
 impl Drop for LogAdapter {

@@ -28,6 +28,14 @@ impl Region {
         Ok(Self { map, writable, published: AtomicU64::new(0) })
     }
 
+    /// A copy of `bytes` on no disk, nothing of which is published yet.
+    #[cfg(feature = "testing")]
+    pub(super) fn in_memory(bytes: &[u8]) -> io::Result<Self> {
+        let mut map = memmap2::MmapMut::map_anon(bytes.len())?;
+        map.copy_from_slice(bytes);
+        Ok(Self { map: map.into(), writable: true, published: AtomicU64::new(0) })
+    }
+
     /// Bytes mapped.
     pub(crate) fn len(&self) -> u64 {
         self.map.len() as u64

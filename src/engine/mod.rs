@@ -25,6 +25,10 @@ mod verify;
 pub(crate) use cursor::Cursor;
 pub(crate) use frames::FrameWalk;
 pub(crate) use open::open;
+#[cfg(feature = "testing")]
+pub(crate) use open::open_on;
+#[cfg(feature = "testing")]
+pub(crate) use verify::verify_on;
 pub use verify::{Verdict, VerifyProgress, VerifyReport, verify};
 
 use crate::disk::{Disk, DiskFile, ForkGuard, Lock, Region};

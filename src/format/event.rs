@@ -223,7 +223,7 @@ impl Front {
         let attributes = optional(&mut fields, has(flag::ATTRIBUTES), attributes)?.map(Arc::new);
         let metadata = optional(&mut fields, has(flag::METADATA), run)?;
         let payload = span(fields.at(), self.end)?;
-        let sequence_number = of.header.sequence + u64::from(of.index);
+        let sequence_number = of.header.sequence.checked_add(u64::from(of.index))?;
         Some(Parts {
             id: self.id.unwrap_or_else(|| IdPart::Uuid(of.seed.make(sequence_number, recorded_at))),
             category: names.category,

@@ -209,7 +209,7 @@ impl HotIndex {
 
     /// The position that follows a stream's last in this segment; staged events count.
     pub(crate) fn next_position(&self, stream: EntryId) -> u64 {
-        self.entry(stream).map_or(0, |entry| entry.first() + u64::from(entry.len()))
+        self.entry(stream).map_or(0, |entry| entry.first().saturating_add(u64::from(entry.len())))
     }
 
     /// The position of a stream's first event in this segment.

@@ -3,5 +3,7 @@
 pub mod builders;
 pub mod conformance;
 pub mod data;
+#[doc(hidden)]
+pub mod fuzz;
 
 pub use builders::{NewEventBuilder, StoredEventBuilder};
