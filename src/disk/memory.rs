@@ -74,6 +74,9 @@ impl Disk for MemoryDisk {
 
     fn rename(&self, from: &str, to: &str) -> Result<(), IoFailure> {
         let mut files = self.files.lock();
+        if files.contains_key(to) {
+            return Err(failed("rename", to, ErrorKind::AlreadyExists));
+        }
         let content = files.remove(from).ok_or_else(|| failed("rename", from, ErrorKind::NotFound))?;
         files.insert(to.to_owned(), content);
         Ok(())

@@ -39,7 +39,7 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
     /// Opens a file: for reading and writing, or for reading alone.
     fn open(&self, name: &str, write: bool) -> Result<Arc<dyn DiskFile>, IoFailure>;
 
-    /// Renames a file, replacing what has the new name. After a crash before [`Disk::sync_directory`] either name may stand.
+    /// Renames a file. An error where the new name is taken: nothing is ever replaced. After a crash before [`Disk::sync_directory`] either name may stand.
     fn rename(&self, from: &str, to: &str) -> Result<(), IoFailure>;
 
     /// Removes a file's name. After a crash before [`Disk::sync_directory`] it may be back.

@@ -152,7 +152,7 @@ impl Disk for RealDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), IoFailure> {
-        fs::rename(self.file_path(from), self.file_path(to)).map_err(self.failed("rename", from))
+        rename(&self.file_path(from), &self.file_path(to)).map_err(self.failed("rename", from))
     }
 
     fn remove(&self, name: &str) -> Result<(), IoFailure> {
@@ -178,6 +178,22 @@ struct HeldLock {
 }
 
 impl Lock for HeldLock {}
+
+/// Renames without replacing. Where the file system cannot promise that, a look beforehand must do: the directory is locked.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
+            settled => return settled.map_err(Into::into),
+        }
+    }
+    if to.try_exists()? {
+        return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+    }
+    fs::rename(from, to)
+}
 
 /// Allocates a file and writes zeros all over it, so that every block is there and holds zeros.
 fn fill(file: &File, length: u64, step: usize) -> io::Result<()> {

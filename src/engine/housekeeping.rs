@@ -159,7 +159,7 @@ impl Engine {
             Chore::Prepare { after } => self.prepare_next(after),
             Chore::Sync => {
                 self.chores.sync_due.store(false, Ordering::Release);
-                // Pairs with the fence of `ask_once`: either this sync sees the append, or the append sees that it must ask again.
+                // Pairs with the fence of `ask_once`: either this sync sees the append, or the append sees that it must ask.
                 fence(Ordering::SeqCst);
                 // A failure has poisoned the store, which is how appenders learn of it.
                 if self.sync_visible().is_ok() && !self.is_sync() {

@@ -4,7 +4,7 @@ use super::builder::Builder;
 use crate::disk::{self, Disk, DiskFile, RealDisk};
 use crate::format::place::Place;
 use crate::format::segment_header::{HEADER_BYTES, HEADER_FIELDS};
-use crate::log::{self, RecoveredSegment, Tail, segment_number};
+use crate::log::{self, Reading, Tail, segment_number};
 use crate::vocabulary::error::{Corruption, IoFailure, OpenError};
 use std::path::Path;
 
@@ -97,7 +97,7 @@ pub(crate) fn verify_on(disk: &dyn Disk, progress: &mut dyn FnMut(VerifyProgress
     let verdict = match outcome {
         Ok(Some(reading)) => match builder.odd {
             Some((place, what)) => corrupt(place, what),
-            None => beyond_frames(&reading.segments, &reading.tail)?,
+            None => beyond_frames(&reading)?,
         },
         Ok(None) => return Err(not_found()),
         Err(OpenError::Corrupt(Corruption { segment, offset, what })) => Verdict::Corrupt { segment, offset, what },
@@ -117,7 +117,8 @@ fn corrupt(place: Place, what: &str) -> Verdict {
 }
 
 /// Looks at the bytes that no checksum covers: they must be zeros. Recovery does not need them, so opening does not look.
-fn beyond_frames(segments: &[RecoveredSegment], tail: &Tail) -> Result<Verdict, OpenError> {
+fn beyond_frames(reading: &Reading) -> Result<Verdict, OpenError> {
+    let Reading { segments, tail, dead, .. } = reading;
     let last = segments.len().saturating_sub(1);
     for (index, segment) in segments.iter().enumerate() {
         let number = segment.header.number;
@@ -129,6 +130,12 @@ fn beyond_frames(segments: &[RecoveredSegment], tail: &Tail) -> Result<Verdict, 
             && let Some(offset) = first_not_zero(&*segment.file, segment.end, segment.file.length())?
         {
             return Ok(damaged(offset, "a byte behind the segment's last frame is not zero"));
+        }
+    }
+    // Of a segment that is not in use, the frames' part is judged with the tail; its header's rest is looked at here.
+    for (number, file) in dead {
+        if let Some(offset) = first_not_zero(&**file, HEADER_FIELDS as u64, HEADER_BYTES)? {
+            return Ok(corrupt(Place { segment: *number, offset }, "a byte behind the segment's header is not zero"));
         }
     }
     Ok(match (tail, segments.last()) {

@@ -102,9 +102,12 @@ impl FrameCheck {
 /// another: make it anew.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct NameCache {
-    stream: Option<(u32, (Span, Span))>,
-    name: Option<(u32, Span)>,
+    stream: Slots<(Span, Span)>,
+    name: Slots<Span>,
 }
+
+/// Which event carries it, and what it carries: a few, since transactions name a few streams in turn.
+type Slots<T> = [Option<(u32, T)>; 4];
 
 impl NameCache {
     fn stream(
@@ -127,12 +130,13 @@ impl NameCache {
 }
 
 fn cached<T: Copy>(
-    slot: &mut Option<(u32, T)>,
+    slots: &mut Slots<T>,
     index: u32,
     back: u32,
     find: impl FnOnce(u32) -> Result<T, EventFault>,
 ) -> Result<T, EventFault> {
     let holder = index.checked_sub(back).ok_or(EventFault::Malformed)?;
+    let slot = &mut slots[holder as usize % 4];
     if let Some((known, value)) = slot
         && *known == holder
     {

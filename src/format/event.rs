@@ -291,9 +291,13 @@ fn run(fields: &mut Fields<'_>) -> Option<Span> {
     span(fields.at() - length, fields.at())
 }
 
+/// Bytes of a name or an id at most: a bound on what reading one by way of a reference costs.
+const TEXT_LIMIT: usize = 64 << 10;
+
 fn text(fields: &mut Fields<'_>) -> Option<Span> {
-    let length = fields.text()?.len();
-    span(fields.at() - length, fields.at())
+    let run = fields.run().filter(|run| run.len() <= TEXT_LIMIT)?;
+    std::str::from_utf8(run).ok()?;
+    span(fields.at() - run.len(), fields.at())
 }
 
 fn back(fields: &mut Fields<'_>) -> Option<u32> {

@@ -9,6 +9,9 @@ use crate::vocabulary::transaction::{Digest, SystemRecord};
 use bytes::Bytes;
 use std::sync::Arc;
 
+/// Attributes of one event or transaction at most. Looking for repeated names among them is quadratic.
+pub(crate) const ATTRIBUTES_LIMIT: usize = 4_096;
+
 /// Where a transaction's sections lie in its frame.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sections {
@@ -169,7 +172,7 @@ pub(crate) fn time(fields: &mut Fields<'_>) -> Option<Timestamp> {
 
 /// Reads a list of attributes. A repeated name is malformed.
 pub(crate) fn attributes(fields: &mut Fields<'_>) -> Option<Attributes> {
-    let count = usize::try_from(fields.varint()?).ok()?;
+    let count = usize::try_from(fields.varint()?).ok().filter(|count| *count <= ATTRIBUTES_LIMIT)?;
     let mut list = Attributes::new();
     for _ in 0..count {
         let name: Arc<str> = fields.text()?.into();

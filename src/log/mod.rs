@@ -3,5 +3,5 @@
 mod recovery;
 mod segments;
 
-pub(crate) use recovery::{Reading, RecoveredSegment, Tail, Visitor, foreign, read, repair};
+pub(crate) use recovery::{Reading, Tail, Visitor, foreign, read, repair};
 pub(crate) use segments::{create_segment, is_temporary, segment_name, segment_number};

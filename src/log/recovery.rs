@@ -69,7 +69,7 @@ pub(crate) struct Reading {
     pub(crate) chain: Chain,
     pub(crate) tail: Tail,
     /// Segments behind the end: prepared and not in use, or torn off with it. They hold nothing durable.
-    pub(crate) dead: Vec<String>,
+    pub(crate) dead: Vec<(u64, Arc<dyn DiskFile>)>,
     /// Files that were being made.
     pub(crate) temporary: Vec<String>,
 }
@@ -95,7 +95,7 @@ pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> R
     let walked = walk(&files, visitor)?;
     let tail = judge(&files, &walked)?;
     let used = walked.segments.len();
-    let dead = files.iter().skip(used).map(|(header, _)| segment_name(header.number)).collect();
+    let dead = files.iter().skip(used).map(|(header, file)| (header.number, Arc::clone(file))).collect();
     let Walked { segments, chain, .. } = walked;
     Ok(Some(Reading { segments, chain, tail, dead, temporary }))
 }
@@ -287,8 +287,8 @@ pub(crate) fn repair(disk: &dyn Disk, reading: &Reading) -> Result<(), IoFailure
     // First of all no segment behind the end may look like a successor: its opening frame would not fit what comes next.
     if !reading.dead.is_empty() || !reading.temporary.is_empty() {
         // Newest first, and each for good before the next: a crash in between must not leave a gap in the numbers.
-        for name in reading.dead.iter().rev() {
-            disk.remove(name)?;
+        for (number, _) in reading.dead.iter().rev() {
+            disk.remove(&segment_name(*number))?;
             disk.sync_directory()?;
         }
         for name in &reading.temporary {

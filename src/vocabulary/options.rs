@@ -49,7 +49,7 @@ pub struct Limits {
     pub payload_bytes: usize,
     /// Bytes of one event's metadata. Default 1 MiB.
     pub metadata_bytes: usize,
-    /// Attributes of one event or transaction. Default 128.
+    /// Attributes of one event or transaction. Default 128; at most 4,096.
     pub attributes: usize,
     /// Bytes of one attribute's name. Default 255.
     pub attribute_name_bytes: usize,
@@ -94,7 +94,7 @@ impl Limits {
     pub(crate) fn held(mut self) -> Self {
         self.name_bytes = self.name_bytes.min(64 << 10);
         self.transaction_id_bytes = self.transaction_id_bytes.min(255);
-        self.attributes = self.attributes.min(1 << 16);
+        self.attributes = self.attributes.min(4_096);
         self.transaction_events = self.transaction_events.min(1 << 24);
         self.transaction_bytes = self.transaction_bytes.min(1 << 30);
         self
