@@ -31,7 +31,7 @@
 //! - **Conditions**: [`stream_is_empty`], [`stream_exists`], [`position_is`], [`Condition::custom`];
 //!   [`retry_on_conflict`] decides again when another appender was faster.
 //! - **Reading**: [`Scan`] gives [`StoredEvent`]s to keep, or lends [`EventRef`]s that copy nothing.
-//! - **State**: [`Projector`] from functions, [`Project`] for structs, the [`Projection`] they give, and [`Upcasters`] for payloads
+//! - **State**: [`Projector`] from functions, [`Project`] for structs, the [`Projection`] they give, [`Upcasters`] for payloads
 //!   of older schema versions.
 //! - **Numbers**: [`SequenceNumber`] in the log, [`Position`] in the stream, [`Revision`] for how many events there are.
 //! - **Times**: [`Timestamp`], and the [`Clock`]s that tell it.
@@ -59,6 +59,8 @@ mod log;
 mod segment;
 mod state;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod vocabulary;
 
 pub use engine::{Verdict, VerifyProgress, VerifyReport, verify};

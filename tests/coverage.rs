@@ -2,19 +2,19 @@
 
 #[path = "tidy/lexer.rs"]
 mod lexer;
+#[path = "coverage/lookup.rs"]
+mod lookup;
 #[path = "tidy/source.rs"]
 #[expect(dead_code, reason = "the checks of the house use the rest")]
 mod source;
 
+use lookup::{has_member, has_test, kinds_of, test_file};
 use serde::Deserialize;
 use source::{Source, first_word, tree, words};
 use std::collections::{BTreeMap, BTreeSet};
 
 const ROWS: &str = include_str!("coverage-rows.txt");
 const TABLE: &str = include_str!("coverage.toml");
-
-/// Where the cases of the conformance suite are.
-const CONFORMANCE: &str = "src/testing/conformance";
 
 /// The adapters that tests may be said to run on.
 const ADAPTERS: [&str; 2] = ["memory", "log"];
@@ -72,6 +72,12 @@ fn every_test_exists() {
 #[test]
 fn every_adapter_runs_the_suite() {
     none(idle_adapters(&tree()));
+}
+
+#[test]
+fn every_test_runs_on_its_adapters() {
+    let tree = tree();
+    none(each(|entry| idle_claims(entry, &tree)));
 }
 
 #[test]
@@ -137,17 +143,39 @@ fn entry_findings(entry: &Entry) -> Vec<String> {
         names.sort();
         check(names.windows(2).all(|pair| pair[0] != pair[1]), "a test or an adapter is there twice");
         check(entry.adapters.iter().all(|name| ADAPTERS.contains(&name.as_str())), "an adapter that does not exist");
-        let on_a_store = |test: &String| test == UNKNOWN || test.starts_with("conformance::") || is_in_tests(test);
-        check(entry.adapters.is_empty() || entry.tests.iter().any(on_a_store), "none of its tests runs on an adapter");
         let is_conformance = entry.tests.iter().any(|test| test.starts_with("conformance::"));
         check(!is_conformance || !entry.adapters.is_empty(), "say which adapters the conformance case runs on");
     }
     findings
 }
 
-/// Whether a test's name has the form of one in the folder `tests`.
-fn is_in_tests(test: &str) -> bool {
-    test.split("::").count() == 2 && !test.starts_with("doc::")
+/// Adapters that an entry speaks of and none of its tests runs on, and those that one runs on and it does not speak of.
+fn idle_claims(entry: &Entry, tree: &[Source]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for adapter in ADAPTERS {
+        let claims = entry.adapters.iter().any(|name| name == adapter);
+        let runs = entry.tests.iter().any(|test| runs_on(tree, test, adapter));
+        if claims && !runs {
+            findings.push(format!("none of its tests runs on the adapter `{adapter}`"));
+        }
+        if runs && !claims && !entry.tests.iter().any(|test| test.starts_with("conformance::")) {
+            findings.push(format!("its tests run on the adapter `{adapter}` too: say so"));
+        }
+    }
+    findings
+}
+
+/// Whether a test makes a store of this adapter. Those of the conformance suite do, unless the entry says less.
+fn runs_on(tree: &[Source], test: &str, adapter: &str) -> bool {
+    if test.starts_with("conformance::") {
+        return true;
+    }
+    let Some((file, name)) = test_file(tree, test) else { return false };
+    let code = &file.code;
+    let Some(at) = words(code, "fn").find(|at| first_word(&code[at + 2..]) == name) else { return false };
+    let makes = if adapter == "memory" { "EventStore::in_memory(" } else { "EventStore::open" };
+    file.path.starts_with("tests/")
+        && (code[at..source::item_end(code, at)].contains("on_both(") || code.contains(makes))
 }
 
 /// An item that the library does not have.
@@ -156,45 +184,10 @@ fn missing_item(entry: &Entry, tree: &[Source]) -> Option<String> {
     let path: Vec<&str> = item.split("::").collect();
     let found = match path[..] {
         ["stratalog", .., parent, name] if parent.starts_with(char::is_uppercase) => has_member(tree, parent, name),
-        ["stratalog", .., name] => kind_of(tree, name).is_some(),
+        ["stratalog", .., name] => !kinds_of(tree, name).is_empty(),
         _ => false,
     };
     (!found).then(|| format!("there is no item `{item}`"))
-}
-
-/// The code of the library, file by file.
-fn library(tree: &[Source]) -> impl Iterator<Item = &str> {
-    tree.iter().filter(|source| source.is_src()).map(|source| source.shipped.as_str())
-}
-
-/// What a public name is: `fn`, `struct` and the like; `use` when the crate's root lends it from a macro.
-fn kind_of<'a>(tree: &'a [Source], name: &str) -> Option<&'a str> {
-    for code in library(tree) {
-        for at in words(code, "pub") {
-            let mut rest =
-                code[at + 3..].split_whitespace().filter(|word| !["const", "async", "unsafe"].contains(word));
-            let kind = rest.next().unwrap_or_default();
-            let is_kind = ["fn", "struct", "enum", "trait", "type", "mod"].contains(&kind);
-            if is_kind && rest.next().is_some_and(|rest| first_word(rest) == name) {
-                return Some(kind);
-            }
-        }
-    }
-    let root = &tree.iter().find(|source| source.path == "src/lib.rs")?.code;
-    let lent = |statement: &str| statement.contains("pub use ") && words(statement, name).next().is_some();
-    root.split(';').any(lent).then_some("use")
-}
-
-/// Whether a public type or trait has a member of this name.
-fn has_member(tree: &[Source], parent: &str, name: &str) -> bool {
-    let functions = |code: &str| words(code, "fn").any(|at| first_word(&code[at + 2..]) == name);
-    match kind_of(tree, parent) {
-        None => false,
-        Some("trait") => library(tree).any(|code| words(code, parent).next().is_some() && functions(code)),
-        Some("enum") if name.starts_with(char::is_uppercase) => library(tree)
-            .any(|code| words(code, parent).next().is_some() && code.lines().any(|line| first_word(line) == name)),
-        Some(_) => kind_of(tree, name) == Some("fn"),
-    }
 }
 
 /// Tests that are named and are not there.
@@ -203,72 +196,12 @@ fn missing_tests(entry: &Entry, tree: &[Source]) -> Vec<String> {
     entry.tests.iter().filter(missing).map(|test| format!("there is no test `{test}`")).collect()
 }
 
-fn has_test(tree: &[Source], test: &str) -> bool {
-    let Some((place, name)) = test.rsplit_once("::") else { return false };
-    if place == "doc" || place.starts_with("doc::") {
-        return has_example(tree, place.trim_start_matches("doc").trim_start_matches("::"), name);
-    }
-    if place == "conformance" && tree.iter().any(|source| is_case(source, name)) {
-        return true;
-    }
-    let place = place.trim_end_matches("::tests").replace("::", "/");
-    let files = [
-        format!("tests/{place}.rs"),
-        format!("src/{place}.rs"),
-        format!("src/{place}/mod.rs"),
-        format!("src/{place}/tests.rs"),
-    ];
-    let is_there = |path: &String| files.contains(path) || path.starts_with(&format!("tests/{place}/"));
-    tree.iter().any(|source| is_there(&source.path) && test_functions(&source.code).contains(&name))
-}
-
-/// Whether a file of the conformance suite has a case of this name.
-fn is_case(source: &Source, name: &str) -> bool {
-    let code = &source.code;
-    source.path.starts_with(CONFORMANCE) && words(code, "fn").any(|at| first_word(&code[at + 2..]) == name)
-}
-
 /// Adapters that the table speaks of and that have no line `NAME lacks …` in the test that runs the suite.
 fn idle_adapters(tree: &[Source]) -> Vec<String> {
     let suite = tree.iter().find(|source| source.path == "tests/conformance.rs").map_or("", |source| &source.code);
     let runs = |adapter: &&str| suite.lines().any(|line| line.trim_start().starts_with(&format!("{adapter} lacks ")));
     let idle = ADAPTERS.iter().filter(|adapter| !runs(adapter));
     idle.map(|adapter| format!("the adapter `{adapter}` does not run the suite in tests/conformance.rs")).collect()
-}
-
-/// The functions under `#[test]`.
-fn test_functions(code: &str) -> Vec<&str> {
-    let is_test = |at: &usize| {
-        let before = &code[..*at];
-        let attributes = before.rfind(['{', '}', ';']).map_or(before, |end| &before[end..]);
-        attributes.contains("#[test]")
-    };
-    words(code, "fn").filter(is_test).map(|at| first_word(&code[at + 2..])).collect()
-}
-
-/// Whether the item has an example in its documentation, in this room; or the file at the top, as `README`.
-fn has_example(tree: &[Source], room: &str, name: &str) -> bool {
-    if room.is_empty() {
-        let path = format!("{name}.md");
-        return tree.iter().any(|source| source.path == path && source.text.contains("```rust"));
-    }
-    let inside = |source: &&Source| source.room() == Some(room.split("::").next().unwrap_or(room));
-    tree.iter().filter(inside).any(|source| {
-        let lines: Vec<&str> = source.text.lines().collect();
-        let declares = |line: &str| {
-            ["fn", "struct", "enum", "trait"]
-                .iter()
-                .any(|kind| words(line, kind).any(|at| first_word(&line[at + kind.len()..]) == name))
-        };
-        lines.iter().enumerate().filter(|(_, line)| line.trim_start().starts_with("pub") && declares(line)).any(
-            |(at, _)| {
-                let above = lines[..at].iter().rev().map(|line| line.trim_start());
-                above
-                    .take_while(|line| line.starts_with("///") || line.starts_with("#["))
-                    .any(|line| line.contains("```"))
-            },
-        )
-    })
 }
 
 #[cfg(test)]
@@ -284,13 +217,15 @@ mod tests {
             Source::new("src/lib.rs", "pub use room::{Counter, Store};\npub mod testing;\n// pub struct Ghost;\n"),
             Source::new(
                 "src/room/mod.rs",
-                "/// ```\n/// a();\n/// ```\n#[must_use]\npub struct Store;\npub trait Door {\n fn knock(&self);\n}\n\
-                 impl Store {\n pub const fn open() {}\n fn hidden() {}\n}\npub enum Fault {\n Unmet(u8),\n}\n\
+                "/// ```\n/// a();\n/// ```\n#[must_use]\npub struct Store;\npub mod log;\n\
+                 pub trait Door {\n fn knock(&self);\n}\n\
+                 impl Store {\n pub const fn open() {}\n pub fn log() {}\n fn hidden() {}\n}\npub enum Fault {\n Unmet(u8),\n}\n\
                  #[cfg(test)]\nmod tests {\n #[test]\n fn inside() {}\n fn helper() {}\n}\n",
             ),
             Source::new("src/testing/conformance/save.rs", "pub fn stores_one() {}\n"),
             Source::new("tests/store.rs", "#[test]\n#[ignore = \"a;b\"]\nfn outside() {}\nfn other() {}\n"),
-            Source::new("tests/deep/main.rs", "#[test]\nfn below() {}\n"),
+            Source::new("tests/deep/main.rs", "#[test]\nfn below() { on_both(|_| ()); }\n#[test]\nfn alone() {}\n"),
+            Source::new("tests/deep/part.rs", "fn new() { EventStore::open(); }\n#[test]\nfn part() { new(); }\n"),
             Source::new("README.md", "```rust\nmain();\n```\n"),
         ]
     }
@@ -322,7 +257,6 @@ mod tests {
             "item = \"stratalog::A\"\ntests = [\"store::a\", \"store::a\"]",
             "item = \"stratalog::A\"\ntests = [\"store::a\"]\nadapters = [\"tape\"]",
             "item = \"stratalog::A\"\ntests = [\"conformance::a\"]",
-            "item = \"stratalog::A\"\ntests = [\"room::file::a\"]\nadapters = [\"log\"]",
         ] {
             assert_eq!(found(text), 1, "{text}");
         }
@@ -331,7 +265,7 @@ mod tests {
     #[test]
     fn items_must_exist() {
         let is_missing = |item: &str| missing_item(&entry(&format!("item = \"{item}\"")), &house()).is_some();
-        for item in ["Store", "Counter", "testing", "Store::open", "room::Door::knock", "Fault::Unmet"] {
+        for item in ["Store", "Counter", "testing", "Store::open", "Store::log", "room::Door::knock", "Fault::Unmet"] {
             assert!(!is_missing(&format!("stratalog::{item}")), "{item}");
         }
         for item in ["Ghost", "Store::hidden", "Store::close", "Ghost::open", "Door::ring", "Fault::Met", "inside"] {
@@ -346,6 +280,7 @@ mod tests {
         for test in [
             "store::outside",
             "deep::below",
+            "deep::part::part",
             "room::inside",
             "room::tests::inside",
             "conformance::stores_one",
@@ -357,6 +292,7 @@ mod tests {
         for test in [
             "store::other",
             "store::inside",
+            "deep::part",
             "room::helper",
             "conformance::stores_two",
             "doc::room::Fault",
@@ -367,6 +303,26 @@ mod tests {
         }
         let findings = missing_tests(&entry("tests = [\"?\", \"store::other\"]"), &house);
         assert_eq!(findings, ["there is no test `store::other`"]);
+    }
+
+    #[test]
+    fn tests_must_run_on_the_adapters_that_are_claimed() {
+        let found = |tests: &str, adapters: &str| {
+            idle_claims(&entry(&format!("tests = [{tests}]\nadapters = [{adapters}]")), &house()).len()
+        };
+        for (tests, adapters) in [
+            ("\"deep::below\"", "\"memory\", \"log\""),
+            ("\"deep::alone\"", ""),
+            ("\"deep::part::part\"", "\"log\""),
+            ("\"conformance::stores_one\"", "\"memory\""),
+            ("\"room::inside\"", ""),
+        ] {
+            assert_eq!(found(tests, adapters), 0, "{tests}");
+        }
+        assert_eq!(found("\"deep::below\"", "\"memory\""), 1);
+        assert_eq!(found("\"deep::alone\"", "\"memory\", \"log\""), 2);
+        assert_eq!(found("\"deep::part::part\"", "\"memory\""), 2);
+        assert_eq!(found("\"room::inside\"", "\"memory\""), 1);
     }
 
     #[test]

@@ -24,12 +24,18 @@ pub struct LogAdapter {
 }
 
 impl LogAdapter {
-    /// Opens the log in the directory `path`.
+    /// Opens the log in the directory `path`, or makes one there, as [`Options::mode`] has it.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// As [`EventStore::open_with`](crate::EventStore::open_with).
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, OpenError> {
         Ok(Self { engine: engine::open(path.as_ref(), options)? })
+    }
+
+    /// Opens the log on a disk of the test's own.
+    #[cfg(feature = "testing")]
+    pub(crate) fn open_on(disk: Arc<dyn crate::disk::Disk>, options: &Options) -> Result<Self, OpenError> {
+        Ok(Self { engine: engine::open_on(disk, options)? })
     }
 }
 

@@ -98,11 +98,13 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// Appends a transaction, all or none.
     ///
     /// # Errors
-    /// [`AppendError`]; [`AppendError::retry`] says whether a retry is safe.
+    /// [`AppendError::Unmet`] when a condition does not hold, [`AppendError::DuplicateTransaction`] when the id is taken by other
+    /// content, [`AppendError::Unsupported`] for what the adapter cannot hold; else any [`AppendError`], whose
+    /// [`retry`](AppendError::retry) must be true.
     fn append(&self, append: &Append<'_>) -> Result<Receipt, AppendError>;
 
     /// Appends stored transactions with their own ids, numbers and times, only onto a log that ends exactly before them: for
-    /// copy, restore and salvage. All or, after an error, a prefix of whole transactions.
+    /// copy, restore and salvage. All or, after an error, a prefix of whole transactions. Returns the log's revision after them.
     ///
     /// # Errors
     /// [`AppendError::NotContiguous`] where one does not continue the log; else as [`StorageAdapter::append`].
@@ -114,13 +116,13 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// [`ReadError`].
     fn revision(&self) -> Result<Revision, ReadError>;
 
-    /// Events in order.
+    /// A cursor over the events that `query` asks for, in its order, as the log is now.
     ///
     /// # Errors
     /// [`ReadError`]; [`ReadError::PositionsNeedStream`] for positions on a scan of a log or category.
     fn scan(&self, query: &ScanQuery) -> Result<Box<dyn EventCursor>, ReadError>;
 
-    /// The newest event of a target.
+    /// The newest event of a target, or `None` where it has none.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -145,13 +147,13 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// [`ReadError`].
     fn transactions(&self, from: Revision) -> Result<Box<dyn TransactionCursor>, ReadError>;
 
-    /// The transaction of this id.
+    /// The transaction of this id, or `None` where there is none.
     ///
     /// # Errors
     /// [`ReadError`].
     fn transaction(&self, id: &str) -> Result<Option<StoredTransaction>, ReadError>;
 
-    /// The value of a system record.
+    /// The value of a system record: the one set last, or `None` where none is set.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -166,10 +168,10 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// What `Ok` from an append means.
     fn durability(&self) -> Durability;
 
-    /// Up to which revision the log would survive a power cut.
+    /// Up to which revision the log would survive a power cut; 0 where it would not.
     fn durable_revision(&self) -> Revision;
 
-    /// Makes everything appended so far durable.
+    /// Makes everything appended so far durable, and returns the revision up to which that is.
     ///
     /// # Errors
     /// [`AppendError::Poisoned`] when it fails, and from then on.
@@ -188,7 +190,8 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// [`ReadError`].
     fn stats(&self) -> Result<Stats, ReadError>;
 
-    /// Makes everything durable and ends the store. Later appends are refused; events that were read stay valid.
+    /// Makes everything durable and ends the store. Later appends and reads are refused; events that were read stay valid.
+    /// Closing what is closed does nothing.
     ///
     /// # Errors
     /// [`AppendError::Poisoned`] when it cannot be made durable; [`AppendError::TimedOut`] when an appender is still at work, and

@@ -29,8 +29,8 @@ impl ForkGuard {
 
 #[cfg(target_os = "linux")]
 fn wipe_on_fork(page: &mut MmapMut) -> bool {
-    // SAFETY: the range is exactly the anonymous, private mapping that `page` owns. The advice changes nothing in this process; in
-    // a child it replaces the page by zeros, which are valid bytes.
+    // SAFETY: the range is exactly the anonymous, private mapping that `page` owns. The advice changes nothing in this
+    // process; in a child it replaces the page by zeros, which are valid bytes.
     unsafe { rustix::mm::madvise(page.as_mut_ptr().cast(), page.len(), rustix::mm::Advice::LinuxWipeOnFork) }.is_ok()
 }
 

@@ -4,10 +4,14 @@
 //! were written and not synced, in any order; a length before its data, and data before its length; a name without its content.
 
 mod fork;
+#[cfg(feature = "testing")]
+mod memory;
 mod real;
 mod region;
 
 pub(crate) use fork::ForkGuard;
+#[cfg(feature = "testing")]
+pub(crate) use memory::{Files as MemoryFiles, MemoryDisk, MemoryFile};
 pub(crate) use real::{FileSystem, RealDisk, file_system, lock_holder};
 pub(crate) use region::{Region, RegionBytes};
 

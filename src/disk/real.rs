@@ -55,9 +55,10 @@ impl RealDisk {
 /// What kind of file system a directory is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileSystem {
-    /// Overwrites in place: ext2 to 4, xfs, tmpfs.
+    /// Overwrites in place: ext2 to 4, tmpfs.
     InPlace,
-    /// May write elsewhere: btrfs, zfs and all that is not known.
+    /// May write elsewhere: btrfs, zfs, xfs (a file that was copied by sharing its blocks gets new ones when it is written) and
+    /// all that is not known.
     Other,
     /// On another machine.
     Network(&'static str),
@@ -80,7 +81,7 @@ pub(crate) fn file_system(path: &Path) -> Result<FileSystem, IoFailure> {
         0_u32
     };
     Ok(match magic {
-        0xef53 | 0x5846_5342 | 0x0102_1994 => FileSystem::InPlace,
+        0xef53 | 0x0102_1994 => FileSystem::InPlace,
         0x6969 => FileSystem::Network("NFS"),
         0xff53_4d42 | 0xfe53_4d42 | 0x517b => FileSystem::Network("SMB"),
         0x0102_1997 => FileSystem::Network("9P"),

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// may write and nobody reads.
 ///
 /// Two rules make sharing sound. No slice is formed beyond the mark, and no byte below the mark is written. The mark only rises.
-/// Both rules are enforced here, so that no caller can break them.
+/// Both are enforced here. One duty is left to the engine, which keeps it by the writer's seat: who writes and who publishes do
+/// so one after the other.
 #[derive(Debug)]
 pub(crate) struct Region {
     map: MmapRaw,
@@ -25,6 +26,14 @@ impl Region {
         let options = MmapOptions::new();
         let map = if writable { options.map_raw(file)? } else { options.map_raw_read_only(file)? };
         Ok(Self { map, writable, published: AtomicU64::new(0) })
+    }
+
+    /// A copy of `bytes` on no disk, nothing of which is published yet.
+    #[cfg(feature = "testing")]
+    pub(super) fn in_memory(bytes: &[u8]) -> io::Result<Self> {
+        let mut map = memmap2::MmapMut::map_anon(bytes.len())?;
+        map.copy_from_slice(bytes);
+        Ok(Self { map: map.into(), writable: true, published: AtomicU64::new(0) })
     }
 
     /// Bytes mapped.

@@ -2,7 +2,7 @@
 
 use super::seat::{Added, Seat};
 use super::{Engine, LiveSegment};
-use crate::format::decode::{FrameView, NameCache};
+use crate::format::decode::{EventFault, FrameCheck, FrameView, NameCache};
 use crate::format::digest;
 use crate::format::encode::{self, TransactionSource};
 use crate::format::event::EventSource;
@@ -16,6 +16,7 @@ use crate::vocabulary::event::{EventRef, Given};
 use crate::vocabulary::identifier::Stream;
 use crate::vocabulary::number::{Position, Revision};
 use crate::vocabulary::reentry;
+use crate::vocabulary::time::Timestamp;
 use crate::vocabulary::transaction::{Digest, Receipt};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,8 +38,9 @@ impl Engine {
         self.admit_append()?;
         append::check(append, &self.settings.limits, self.settings.strict_names)?;
         let digest = append.id.map(|_| digest::of(append));
+        let now = self.settings.clock.now();
         let mut seat = self.take_seat()?;
-        let outcome = self.stage(&mut seat, append, digest);
+        let outcome = self.stage(&mut seat, append, digest, now);
         // A refusal may rest on staged events, and so may a repeated id: both are answered once those are visible.
         let place = seat.place();
         drop(seat);
@@ -47,14 +49,19 @@ impl Engine {
     }
 
     /// Judges, encodes and stages a transaction, or says why not.
-    fn stage(&self, seat: &mut Seat, append: &Append<'_>, digest: Option<Digest>) -> Result<Receipt, AppendError> {
+    fn stage(
+        &self,
+        seat: &mut Seat,
+        append: &Append<'_>,
+        digest: Option<Digest>,
+        now: Timestamp,
+    ) -> Result<Receipt, AppendError> {
         if let (Some(id), Some(digest)) = (append.id, digest)
             && let Some(first) = self.find_transaction(seat, id)?
         {
             return repeated(id, first, digest);
         }
         let positions = self.judge(seat, append)?;
-        let now = self.settings.clock.now();
         let recorded_at = now.max(seat.recorded_at);
         let mut receipt = Receipt {
             transaction_id: append.id.cloned(),
@@ -86,7 +93,7 @@ impl Engine {
         &self,
         seat: &mut Seat,
         source: TransactionSource<'a>,
-        recorded_at: crate::vocabulary::time::Timestamp,
+        recorded_at: Timestamp,
         events: &dyn Fn() -> I,
     ) -> Result<(), AppendError>
     where
@@ -121,7 +128,7 @@ impl Engine {
         &self,
         seat: &mut Seat,
         source: TransactionSource<'a>,
-        recorded_at: crate::vocabulary::time::Timestamp,
+        recorded_at: Timestamp,
         events: impl ExactSizeIterator<Item = EventSource<'a>>,
         limit: usize,
     ) -> Result<u32, AppendError> {
@@ -211,9 +218,10 @@ impl Engine {
             };
             return self.with_frame(seat, segment, offset, |frame| {
                 let index = u32::try_from(number - frame.header.sequence).unwrap_or(u32::MAX);
-                match frame.event(index, self.seed, None, &mut NameCache::default()) {
+                let check = Some(FrameCheck::new(segment.header.salt, offset));
+                match frame.event(index, self.seed, check, &mut NameCache::default()) {
                     Ok(parts) => Ok(look(&EventRef { data: frame.bytes, parts })),
-                    Err(_) => Err(corrupt(segment, offset, "the event makes no sense")),
+                    Err(_) => Err(corrupt(segment, offset, "the last event of a stream is damaged")),
                 }
             })?;
         }
@@ -258,7 +266,10 @@ impl Engine {
         let segments = self.segments.load();
         for segment in segments.iter().rev() {
             for offset in segment.index.transactions_with(id) {
-                let found = self.with_frame(seat, segment, offset, |frame| self.receipt_of(frame, id))?;
+                let check = FrameCheck::new(segment.header.salt, offset);
+                let found = self.with_frame(seat, segment, offset, |frame| self.receipt_of(frame, id, check))?;
+                let found =
+                    found.map_err(|_| corrupt(segment, offset, "the last event of a transaction is damaged"))?;
                 if found.is_some() {
                     return Ok(found);
                 }
@@ -268,23 +279,33 @@ impl Engine {
     }
 
     /// The first receipt of the transaction in `frame`, if it has this id.
-    fn receipt_of(&self, frame: &FrameView<'_>, id: &str) -> Option<(Receipt, Digest)> {
-        if frame.sections.id_text(frame.bytes) != Some(id) {
-            return None;
+    fn receipt_of(
+        &self,
+        frame: &FrameView<'_>,
+        id: &str,
+        check: FrameCheck,
+    ) -> Result<Option<(Receipt, Digest)>, EventFault> {
+        let (Some(known), Some(digest)) = (frame.sections.id_text(frame.bytes), frame.sections.digest) else {
+            return Ok(None);
+        };
+        if known != id {
+            return Ok(None);
         }
-        let last = frame.header.count.checked_sub(1);
-        let last = last.and_then(|last| frame.event(last, self.seed, None, &mut NameCache::default()).ok());
+        let last_position = match frame.header.count.checked_sub(1) {
+            Some(last) => Some(frame.event(last, self.seed, Some(check), &mut NameCache::default())?.position),
+            None => None,
+        };
         let receipt = Receipt {
             transaction_id: Some(id.into()),
             basis: Revision::new(frame.header.sequence),
             count: frame.header.count,
             recorded_at: frame.header.recorded_at,
             durability: self.settings.durability,
-            last_position: last.map(|parts| Position::new(parts.position)),
+            last_position: last_position.map(Position::new),
             repeat: true,
             clock_behind: false,
         };
-        Some((receipt, frame.sections.digest?))
+        Ok(Some((receipt, digest)))
     }
 
     /// The transaction that has this id, if one has.

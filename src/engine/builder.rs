@@ -25,8 +25,8 @@ pub(super) struct Builder<'p> {
     seed: IdSeed,
     pub(super) first_recorded_at: Option<Timestamp>,
     pub(super) events: u64,
-    /// Where padding that is not zeros was first seen.
-    pub(super) odd: Option<Place>,
+    /// What opening has no use for, and a store as it was written does not have: where it was first seen, and what it is.
+    pub(super) odd: Option<(Place, &'static str)>,
     pub(super) progress: Option<&'p mut dyn FnMut(u64, u64)>,
 }
 
@@ -77,9 +77,11 @@ impl Visitor for Builder<'_> {
             let parts = frame.event(index, self.seed, None, &mut names).map_err(|_| "an event makes no sense")?;
             events.push(EventRef { data: frame.bytes, parts });
         }
+        frame.sections.attributes(frame.bytes).ok_or("the transaction's attributes make no sense")?;
         let records = frame.sections.records(frame.bytes).ok_or("the system records make no sense")?;
-        if self.thorough {
-            self.check_positions(&events)?;
+        if self.thorough && !self.positions_follow(&events) {
+            let what = "an event's position does not follow that of the one before it in its stream";
+            self.odd.get_or_insert((place, what));
         }
         let Some(segment) = self.segments.last() else {
             return Err("a frame stands before its segment begins");
@@ -101,7 +103,7 @@ impl Visitor for Builder<'_> {
     }
 
     fn odd_padding(&mut self, place: Place) {
-        self.odd.get_or_insert(place);
+        self.odd.get_or_insert((place, "the padding behind the frame is not zeros"));
     }
 
     fn progress(&mut self, done: u64, total: u64) {
@@ -112,16 +114,16 @@ impl Visitor for Builder<'_> {
 }
 
 impl Builder<'_> {
-    fn check_positions(&self, events: &[EventRef<'_>]) -> Result<(), &'static str> {
+    fn positions_follow(&self, events: &[EventRef<'_>]) -> bool {
         let mut next = std::collections::HashMap::new();
         for event in events {
             let key = (event.category(), event.stream());
             let expected = *next.entry(key).or_insert_with(|| self.next_position(event));
             if event.parts.position != expected {
-                return Err("an event's position does not follow that of the one before it in its stream");
+                return false;
             }
-            next.insert(key, expected + 1);
+            next.insert(key, expected.saturating_add(1));
         }
-        Ok(())
+        true
     }
 }

@@ -204,31 +204,6 @@ impl Engine {
             }
         }
     }
-
-    /// Becomes the leader when no one else is, waiting if need be, and runs `work` as such.
-    pub(super) fn as_leader<T>(&self, work: impl FnOnce() -> T) -> Result<T, AppendError> {
-        let begun = Instant::now();
-        loop {
-            {
-                let mut state = self.commit.state.lock();
-                if !state.leading {
-                    state.leading = true;
-                    break;
-                }
-                remove_own(&mut state);
-                state.waiters.push(Waiter { place: Place { segment: 0, offset: 0 }, thread: std::thread::current() });
-            }
-            if begun.elapsed() >= self.settings.append_deadline {
-                self.leave();
-                return Err(AppendError::TimedOut { waited: begun.elapsed() });
-            }
-            std::thread::park_timeout(LOOK_AGAIN);
-        }
-        let leadership = Leadership { engine: self, place: Place { segment: u64::MAX, offset: 0 } };
-        let result = work();
-        drop(leadership);
-        Ok(result)
-    }
 }
 
 fn remove_own(state: &mut State) {

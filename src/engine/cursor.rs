@@ -40,7 +40,7 @@ impl Engine {
         query.check()?;
         let snapshot = self.snapshot()?;
         let numbers = Numbers::new(query, &snapshot);
-        let frames = Frames { open: None, seed: self.seed, verify: self.settings.verify_reads };
+        let frames = Frames::new(self.seed, self.settings.verify_reads);
         Ok(Cursor { snapshot, numbers, rest: query.limit.unwrap_or(u64::MAX), frames, bytes: None })
     }
 
@@ -203,7 +203,7 @@ impl Numbers {
 
 /// Finds events in frames, and remembers the frame last read: neighbours share it.
 #[derive(Debug)]
-pub(super) struct Frames {
+struct Frames {
     open: Option<OpenFrame>,
     seed: IdSeed,
     verify: bool,
@@ -220,20 +220,20 @@ struct OpenFrame {
 }
 
 /// An event, and where it was found.
-pub(super) struct Found<'s> {
-    pub(super) frame: &'s [u8],
-    pub(super) parts: Parts,
+struct Found<'s> {
+    frame: &'s [u8],
+    parts: Parts,
     segment: usize,
     offset: u64,
 }
 
 impl Frames {
-    pub(super) fn new(seed: IdSeed, verify: bool) -> Self {
+    fn new(seed: IdSeed, verify: bool) -> Self {
         Self { open: None, seed, verify }
     }
 
     /// The event with this number, which is below the snapshot's revision.
-    pub(super) fn event<'s>(&mut self, snapshot: &'s Snapshot, number: u64) -> Result<Found<'s>, ReadError> {
+    fn event<'s>(&mut self, snapshot: &'s Snapshot, number: u64) -> Result<Found<'s>, ReadError> {
         let index = match self.open {
             Some(open) if open.holds(number) => open.segment,
             _ => snapshot.segment_of(number).ok_or_else(|| gone(number))?,

@@ -36,7 +36,7 @@ impl Engine {
         let snapshot = self.snapshot()?;
         let mut walk = FrameWalk { snapshot, seed: self.seed, segment: 0, offset: HEADER_BYTES, end };
         let from = from.get();
-        if from >= walk.snapshot.revision && from > 0 {
+        if from > walk.snapshot.revision {
             walk.segment = usize::MAX;
         }
         if let Some(before) = from.checked_sub(1).filter(|_| walk.segment == 0) {

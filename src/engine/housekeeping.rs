@@ -9,12 +9,16 @@ use crate::vocabulary::options::Durability;
 use crossbeam::channel::{RecvTimeoutError, Sender, unbounded};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 /// How long a store must be idle before a watermark frame says that all of it is durable.
 const IDLE: Duration = Duration::from_millis(10);
+
+/// When a chore is due whose time the clock cannot say.
+const FAR_AWAY: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// What a store has asked for. Each kind of chore is asked for once at a time, so the queue stays as short as the stores are few.
 #[derive(Debug, Default)]
@@ -26,6 +30,8 @@ pub(super) struct Chores {
     watermark_due: AtomicBool,
     /// The end of the log when the watermark chore last looked.
     last_seen: AtomicU64,
+    /// The end of the log when the watermark chore was last done.
+    last_done: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +77,14 @@ impl Chores {
         self.ask_once(&self.watermark_due, Chore::Watermark, IDLE);
     }
 
+    /// Whether a watermark is still asked for.
+    #[cfg(test)]
+    pub(super) fn is_asked(&self) -> bool {
+        self.watermark_due.load(Ordering::Acquire)
+    }
+
     fn ask_once(&self, due: &AtomicBool, chore: Chore, time: Duration) {
+        fence(Ordering::SeqCst);
         if !due.load(Ordering::Relaxed) && !due.swap(true, Ordering::AcqRel) {
             self.ask(chore, time);
         }
@@ -81,7 +94,9 @@ impl Chores {
     /// `Interval`, whose appends then sync themselves at rotation and close.
     fn ask(&self, chore: Chore, time: Duration) {
         if let (Some(engine), Some(orders)) = (self.me.get(), orders()) {
-            let order = Order { due: Instant::now() + time, chore, engine: Weak::clone(engine) };
+            let now = Instant::now();
+            let due = now.checked_add(time).unwrap_or_else(|| now + FAR_AWAY);
+            let order = Order { due, chore, engine: Weak::clone(engine) };
             let _ = orders.send(order);
         }
     }
@@ -125,7 +140,11 @@ fn work(receiver: &crossbeam::channel::Receiver<Order>) {
             waiting.pop();
             let Some(order) = orders.remove(&id) else { continue };
             if let Some(engine) = order.engine.upgrade() {
-                engine.do_chore(order.chore);
+                // The thread is everyone's: what goes wrong with one store must not end it.
+                let done = catch_unwind(AssertUnwindSafe(|| engine.do_chore(order.chore)));
+                if done.is_err() {
+                    engine.set_poison("a chore of housekeeping panicked");
+                }
             }
         }
     }
@@ -140,6 +159,8 @@ impl Engine {
             Chore::Prepare { after } => self.prepare_next(after),
             Chore::Sync => {
                 self.chores.sync_due.store(false, Ordering::Release);
+                // Pairs with the fence of `ask_once`: either this sync sees the append, or the append sees that it must ask again.
+                fence(Ordering::SeqCst);
                 // A failure has poisoned the store, which is how appenders learn of it.
                 if self.sync_visible().is_ok() && !self.is_sync() {
                     self.chores.ask_once(&self.chores.watermark_due, Chore::Watermark, IDLE);
@@ -148,8 +169,9 @@ impl Engine {
             Chore::Watermark => {
                 if self.watermark_if_idle() {
                     self.chores.watermark_due.store(false, Ordering::Release);
-                    // Whoever appended since asks again; whoever came between the look and the line above is seen here.
-                    if self.visible_place() != self.durable_place() && self.is_sync() {
+                    fence(Ordering::SeqCst);
+                    // Whoever appends from now on asks again; whoever came between the look and the line above is seen here.
+                    if self.visible.load(Ordering::Relaxed) != self.chores.last_done.load(Ordering::Relaxed) {
                         self.chores.ask_once(&self.chores.watermark_due, Chore::Watermark, IDLE);
                     }
                 } else {
@@ -165,7 +187,16 @@ impl Engine {
         let Some(mut seat) = self.seat.try_lock() else {
             return false;
         };
+        let done = self.watermark(&mut seat);
+        if done {
+            self.chores.last_done.store(seat.place().pack(), Ordering::Relaxed);
+        }
+        done
+    }
+
+    fn watermark(&self, seat: &mut Seat) -> bool {
         let place = seat.place();
+        // A store may have been closed since the chore began: nothing goes behind its last frame.
         if seat.watermarked == place || self.closed.load(Ordering::Acquire) {
             return true;
         }
@@ -176,7 +207,7 @@ impl Engine {
             // With `Os` nobody syncs until the segment is sealed: then there is nothing to say now.
             return !self.is_sync();
         }
-        self.write_watermark(&mut seat);
+        self.write_watermark(seat);
         true
     }
 
@@ -189,6 +220,7 @@ impl Engine {
         let recorded_at = seat.recorded_at;
         if self.put_bookkeeping(seat, Kind::Watermark, recorded_at).is_ok() {
             seat.watermarked = seat.place();
+            seat.unsynced_watermark = true;
         }
     }
 

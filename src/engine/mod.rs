@@ -10,6 +10,8 @@ mod builder;
 mod commit;
 mod cursor;
 mod durable;
+#[cfg(test)]
+mod fault_tests;
 mod frames;
 mod housekeeping;
 mod lists;
@@ -23,6 +25,10 @@ mod verify;
 pub(crate) use cursor::Cursor;
 pub(crate) use frames::FrameWalk;
 pub(crate) use open::open;
+#[cfg(feature = "testing")]
+pub(crate) use open::open_on;
+#[cfg(feature = "testing")]
+pub(crate) use verify::verify_on;
 pub use verify::{Verdict, VerifyProgress, VerifyReport, verify};
 
 use crate::disk::{Disk, DiskFile, ForkGuard, Lock, Region};
@@ -45,7 +51,6 @@ use parking_lot::{Mutex, RwLock};
 use rotate::Slot;
 use seat::Seat;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -67,7 +72,6 @@ pub(crate) type Records = BTreeMap<(Arc<str>, Arc<str>), Bytes>;
 #[derive(Debug)]
 pub(crate) struct Engine {
     settings: Settings,
-    path: PathBuf,
     disk: Arc<dyn Disk>,
     store_id: [u8; 16],
     seed: IdSeed,

@@ -99,15 +99,26 @@ fn prepare_directory(path: &Path, options: &Options) -> Result<(), OpenError> {
     if let Some(found) = log::foreign(&names).filter(|_| !store_there) {
         return Err(OpenError::NotAStore { path: path.to_owned(), found: found.clone() });
     }
-    if !exists {
-        std::fs::create_dir_all(path).map_err(failed("create directory"))?;
-        // The new name must survive a power cut before anything in the directory is promised.
-        if let Some(parent) =
-            path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
-        {
-            let directory = std::fs::File::open(parent).map_err(failed("open parent directory"))?;
-            directory.sync_all().map_err(failed("sync parent directory"))?;
-        }
+    if !store_there {
+        make_durable_directory(path)?;
+    }
+    Ok(())
+}
+
+/// Makes the directory and all above it that are missing, and syncs every directory that holds a new name: names must survive a
+/// power cut before anything in the directory is promised. The one right above is synced in any case: who made it before may have
+/// been cut short.
+fn make_durable_directory(path: &Path) -> Result<(), OpenError> {
+    let failed = |doing: &'static str, at: &Path| {
+        let at = at.to_owned();
+        move |error| OpenError::from(IoFailure::new(doing, at, error))
+    };
+    let absolute = std::path::absolute(path).map_err(failed("resolve", path))?;
+    let missing = absolute.ancestors().take_while(|above| !above.exists()).count();
+    std::fs::create_dir_all(path).map_err(failed("create directory", path))?;
+    for parent in absolute.ancestors().skip(1).take(missing.max(1)) {
+        let directory = std::fs::File::open(parent).map_err(failed("open parent directory", parent))?;
+        directory.sync_all().map_err(failed("sync parent directory", parent))?;
     }
     Ok(())
 }
@@ -164,7 +175,7 @@ fn resolve_strict_names(options: &Options, records: &Records) -> Result<bool, Op
 /// Makes the first segment, settings included, whole or not at all.
 fn create_store(disk: &dyn Disk, options: &Options) -> Result<(), OpenError> {
     let store_id = *uuid::Uuid::new_v4().as_bytes();
-    let header = new_header(store_id, 1, options.segment_bytes_first, options.clock.now());
+    let header = new_header(store_id, 1, options.segment_bytes_first);
     let mut context = Context {
         place: Place::start_of(1),
         salt: header.salt,
@@ -185,7 +196,8 @@ fn create_store(disk: &dyn Disk, options: &Options) -> Result<(), OpenError> {
     let source = TransactionSource { id: None, attributes: &Attributes::new(), records: &records };
     encode::transaction(&mut frame, &context, source, std::iter::empty::<EventSource<'_>>()).map_err(unfit)?;
     push_padded(&mut frames, &frame);
-    create_segment(disk, &header, options.durability != Durability::Sync, &frames)?;
+    create_segment(disk, &header, options.durability != Durability::Sync, &frames)
+        .map_err(|not_made| not_made.failure)?;
     Ok(())
 }
 
@@ -220,6 +232,9 @@ fn assemble(
     if reading.tail == Tail::Closed {
         seat.closed_at = Some(place);
     }
+    // Repair has synced what the log did not prove to be durable; reading alone repairs nothing, and then nothing is known.
+    let proven = options.mode != OpenMode::ReadOnly || reading.tail == Tail::Closed;
+    let durable = if proven { (place, chain.sequence) } else { (Place { segment: 0, offset: 0 }, 0) };
     let first = OnceLock::new();
     if let Some(time) = builder.first_recorded_at {
         let _ = first.set(time);
@@ -236,7 +251,6 @@ fn assemble(
             segment_bytes_first: options.segment_bytes_first,
             segment_bytes_max: options.segment_bytes_max,
         },
-        path: disk.path().to_owned(),
         disk,
         store_id,
         seed: IdSeed::of(&store_id),
@@ -244,9 +258,8 @@ fn assemble(
         segments: ArcSwap::from_pointee(segments),
         revision: CachePadded::new(AtomicU64::new(chain.sequence)),
         visible: CachePadded::new(AtomicU64::new(place.pack())),
-        // Repair has synced what the log did not prove to be durable.
-        durable: CachePadded::new(AtomicU64::new(place.pack())),
-        durable_revision: AtomicU64::new(chain.sequence),
+        durable: CachePadded::new(AtomicU64::new(durable.0.pack())),
+        durable_revision: AtomicU64::new(durable.1),
         seat: Mutex::new(seat),
         in_flight: InFlight::default(),
         commit: Commit::default(),
@@ -303,13 +316,15 @@ impl Engine {
 
     /// Puts the closing frame behind everything, durable as all before it.
     fn seal(&self, seat: &mut Seat) -> Result<(), AppendError> {
+        // Everything before the last frame is durable before that frame is written: it says so, and a crash between the two, or a
+        // sync that fails now, then loses that frame alone.
         if self.is_sync() {
             self.flush_staged(seat)?;
+            self.sync_watermark(seat)?;
         } else {
             self.sync_visible()?;
         }
-        let place = seat.place();
-        if seat.closed_at == Some(place) {
+        if seat.closed_at == Some(seat.place()) {
             return Ok(());
         }
         let recorded_at = seat.recorded_at;

@@ -10,6 +10,7 @@ use crate::format::segment_header::{HEADER_BYTES, SegmentHeader};
 use crate::index::HotIndex;
 use crate::log::{create_segment, segment_name};
 use crate::vocabulary::error::{AppendError, IoFailure};
+use crate::vocabulary::time::Timestamp;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,8 @@ impl Engine {
         if self.durable_place() < Place::start_of(number) {
             self.settle(seat)?;
         }
+        // Marks in the next segment will say that all of this one is durable.
+        self.sync_watermark(seat)?;
         let next = self.take_prepared(number + 1, needed)?;
         let _ = seat.segment.sealed_end.set(seat.end);
         let previous_end = seat.end;
@@ -74,6 +77,18 @@ impl Engine {
         })?;
         self.put_frame(seat, &Added { crc, events: 0, recorded_at, records: &[] })?;
         self.chores.after_rotation(self);
+        Ok(())
+    }
+
+    /// Syncs the active segment if it ends in a watermark that nobody has synced.
+    pub(super) fn sync_watermark(&self, seat: &mut Seat) -> Result<(), AppendError> {
+        if seat.unsynced_watermark {
+            if let Err(failure) = seat.segment.file.sync() {
+                let cause = self.set_poison(&failure.to_string());
+                return Err(AppendError::Poisoned { cause, unknown: false });
+            }
+            seat.unsynced_watermark = false;
+        }
         Ok(())
     }
 
@@ -123,14 +138,23 @@ impl Engine {
             slot.newest = number.saturating_sub(1);
             self.disk.remove(&segment_name(prepared.header.number)).map_err(refused)?;
         }
-        let made = self.make_segment(number, length).map_err(refused)?;
+        let made = self.make_segment(number, length).map_err(|failure| match self.poison() {
+            Some(cause) => AppendError::Poisoned { cause: Arc::clone(cause), unknown: false },
+            None => refused(failure),
+        })?;
         slot.newest = number;
         Ok(made)
     }
 
     fn make_segment(&self, number: u64, length: u64) -> Result<Prepared, IoFailure> {
-        let header = new_header(self.store_id, number, length, self.settings.clock.now());
-        let file = create_segment(&*self.disk, &header, !self.is_sync(), &[])?;
+        let header = new_header(self.store_id, number, length);
+        let file = create_segment(&*self.disk, &header, !self.is_sync(), &[]).map_err(|not_made| {
+            if not_made.named {
+                // Whether the name will stand is unknown, and a second sync of the directory would not tell.
+                self.set_poison(&not_made.failure.to_string());
+            }
+            not_made.failure
+        })?;
         let region = file.region()?;
         Ok(Prepared { header, file, region })
     }
@@ -151,7 +175,8 @@ impl Engine {
 
     /// Bytes of the file that was prepared and is not in use.
     pub(super) fn prepared_bytes(&self) -> u64 {
-        self.prepared.lock().ready.as_ref().map_or(0, |prepared| prepared.header.length)
+        // Who prepares a segment holds the lock for as long as that takes; figures do not wait for it.
+        self.prepared.try_lock().and_then(|slot| slot.ready.as_ref().map(|ready| ready.header.length)).unwrap_or(0)
     }
 
     /// Removes the segment that was prepared and never used.
@@ -166,14 +191,11 @@ impl Engine {
     }
 }
 
-/// The header of a new segment, with a salt of its own.
-pub(super) fn new_header(
-    store_id: [u8; 16],
-    number: u64,
-    length: u64,
-    created_at: crate::vocabulary::time::Timestamp,
-) -> SegmentHeader {
+/// The header of a new segment, with a salt of its own. Its time is the system's, for people to read: the store's own clock may
+/// be counted by whoever set it, and ticks once a transaction.
+pub(super) fn new_header(store_id: [u8; 16], number: u64, length: u64) -> SegmentHeader {
     let salt = uuid::Uuid::new_v4().as_u64_pair();
+    let created_at = Timestamp::now();
     SegmentHeader { store_id, number, salt: salt.0 ^ salt.1.rotate_left(32), length, created_at }
 }
 

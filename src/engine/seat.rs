@@ -27,6 +27,8 @@ pub(super) struct Seat {
     pub(super) recorded_at: Timestamp,
     /// Where the last frame that says what is durable stands behind: a second one would say nothing new.
     pub(super) watermarked: Place,
+    /// Whether a watermark was written to the active segment that no sync has covered yet.
+    pub(super) unsynced_watermark: bool,
     /// The end of a log that was closed in good order, as long as nothing was written since.
     pub(super) closed_at: Option<Place>,
     /// The frame being encoded; its memory is used again and again.
@@ -46,6 +48,7 @@ impl Seat {
             epoch,
             recorded_at: Timestamp::MIN,
             watermarked: Place { segment: 0, offset: 0 },
+            unsynced_watermark: false,
             closed_at: None,
             frame: Vec::new(),
             runs: Vec::new(),
@@ -81,6 +84,9 @@ impl Seat {
         if self.runs.is_empty() {
             return None;
         }
+        // Whoever takes the batch syncs every segment that it touches.
+        let touches_active = self.runs.iter().any(|run| Arc::ptr_eq(&run.segment, &self.segment));
+        self.unsynced_watermark &= !touches_active;
         Some(Batch {
             runs: std::mem::take(&mut self.runs),
             records: std::mem::take(&mut self.records),
@@ -116,34 +122,35 @@ pub(super) struct Added<'a> {
     pub(super) records: &'a [SystemRecord],
 }
 
-/// The seat, taken. If its holder unwinds, the store is poisoned: nobody knows what was half done.
+/// The seat, taken.
 pub(super) struct Taken<'a> {
-    engine: &'a Engine,
-    seat: Option<MutexGuard<'a, Seat>>,
+    /// Before the seat, so that the alarm is given before anyone else can sit down.
+    _alarm: Alarm<'a>,
+    seat: MutexGuard<'a, Seat>,
+}
+
+/// Poisons the store if the holder of the seat unwinds: nobody knows what was half done.
+struct Alarm<'a>(&'a Engine);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.set_poison("a thread panicked in the writer's seat");
+        }
+    }
 }
 
 impl std::ops::Deref for Taken<'_> {
     type Target = Seat;
 
-    #[expect(clippy::expect_used, reason = "the guard is there until the drop, which alone takes it")]
     fn deref(&self) -> &Seat {
-        self.seat.as_ref().expect("the seat is held until it is dropped")
+        &self.seat
     }
 }
 
 impl std::ops::DerefMut for Taken<'_> {
-    #[expect(clippy::expect_used, reason = "the guard is there until the drop, which alone takes it")]
     fn deref_mut(&mut self) -> &mut Seat {
-        self.seat.as_mut().expect("the seat is held until it is dropped")
-    }
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        self.seat = None;
-        if std::thread::panicking() {
-            self.engine.set_poison("a thread panicked in the writer's seat");
-        }
+        &mut self.seat
     }
 }
 
@@ -162,7 +169,7 @@ impl Engine {
             }
         };
         self.admit_append()?;
-        Ok(Taken { engine: self, seat: Some(seat) })
+        Ok(Taken { _alarm: Alarm(self), seat })
     }
 
     /// Puts the frame in `seat.frame` into the log, after its events were indexed: staged with `Sync`, else written and visible.

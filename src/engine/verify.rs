@@ -59,7 +59,8 @@ pub enum Verdict {
     },
 }
 
-/// Reads every byte of the store in the directory `path`, and says whether it is as it was written. Reports progress along the way.
+/// Reads every byte of the store in the directory `path`, and says whether it is as it was written.
+/// Reports progress along the way.
 ///
 /// Costs reading all segments once, and memory for the index.
 ///
@@ -67,19 +68,24 @@ pub enum Verdict {
 /// [`OpenError::AlreadyOpen`], [`OpenError::NotFound`], [`OpenError::NewerFormat`], [`OpenError::Io`]. Damage is no error here
 /// but a [`Verdict`].
 pub fn verify(path: &Path, progress: &mut dyn FnMut(VerifyProgress)) -> Result<VerifyReport, OpenError> {
-    let not_found = || OpenError::NotFound { path: path.to_owned() };
     if !path.is_dir() {
-        return Err(not_found());
+        return Err(OpenError::NotFound { path: path.to_owned() });
     }
-    let disk = RealDisk::new(path)?;
+    verify_on(&RealDisk::new(path)?, progress)
+}
+
+/// Verifies the store on a disk.
+pub(crate) fn verify_on(disk: &dyn Disk, progress: &mut dyn FnMut(VerifyProgress)) -> Result<VerifyReport, OpenError> {
+    let not_found = || OpenError::NotFound { path: disk.path().to_owned() };
     let names = disk.list()?;
     let numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
     if numbers.is_empty() {
         return Err(not_found());
     }
-    let _lock = disk
-        .lock()?
-        .ok_or_else(|| OpenError::AlreadyOpen { path: path.to_owned(), process: disk::lock_holder(path) })?;
+    let _lock = disk.lock()?.ok_or_else(|| OpenError::AlreadyOpen {
+        path: disk.path().to_owned(),
+        process: disk::lock_holder(disk.path()),
+    })?;
     let mut bytes = 0;
     for number in &numbers {
         bytes += disk.open(&log::segment_name(*number), false)?.length();
@@ -87,10 +93,10 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(VerifyProgress)) -> Result<V
     let mut report_progress = |done_bytes, total_bytes| progress(VerifyProgress { done_bytes, total_bytes });
     let mut builder = Builder::new(0, true);
     builder.progress = Some(&mut report_progress);
-    let outcome = log::read(&disk, false, &mut builder);
+    let outcome = log::read(disk, false, &mut builder);
     let verdict = match outcome {
         Ok(Some(reading)) => match builder.odd {
-            Some(place) => corrupt(place, "the padding behind the frame is not zeros"),
+            Some((place, what)) => corrupt(place, what),
             None => beyond_frames(&reading.segments, &reading.tail)?,
         },
         Ok(None) => return Err(not_found()),

@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 pub(crate) fn of(append: &Append<'_>) -> Digest {
     let mut content = Content(Xxh3::new());
     content.attributes(append.attributes);
+    content.number(append.event_count() as u64);
     for part in append.parts.iter().filter(|part| !part.events.is_empty()) {
         for event in part.events {
             content.bytes(part.stream.category().as_bytes());

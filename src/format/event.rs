@@ -11,24 +11,24 @@ use crate::vocabulary::time::Timestamp;
 use std::sync::Arc;
 
 /// Flags of an event. What is left out takes no bytes.
-mod flag {
-    pub(super) const ID: u16 = 1 << 0;
-    pub(super) const ID_IS_TEXT: u16 = 1 << 1;
-    pub(super) const ID_GIVEN: u16 = 1 << 2;
-    pub(super) const STREAM_SHARED: u16 = 1 << 3;
-    pub(super) const NAME_SHARED: u16 = 1 << 4;
-    pub(super) const OBSERVED_GIVEN: u16 = 1 << 5;
-    pub(super) const OBSERVED_IN_FULL: u16 = 1 << 6;
-    pub(super) const OCCURRED: u16 = 1 << 7;
-    pub(super) const OCCURRED_GIVEN: u16 = 1 << 8;
-    pub(super) const OCCURRED_IN_FULL: u16 = 1 << 9;
-    pub(super) const CONTENT_TYPE: u16 = 1 << 10;
-    pub(super) const SCHEMA: u16 = 1 << 11;
-    pub(super) const SCHEMA_VERSION: u16 = 1 << 12;
-    pub(super) const ATTRIBUTES: u16 = 1 << 13;
-    pub(super) const METADATA: u16 = 1 << 14;
+pub(super) mod flag {
+    pub(in crate::format) const ID: u16 = 1 << 0;
+    pub(in crate::format) const ID_IS_TEXT: u16 = 1 << 1;
+    pub(in crate::format) const ID_GIVEN: u16 = 1 << 2;
+    pub(in crate::format) const STREAM_SHARED: u16 = 1 << 3;
+    pub(in crate::format) const NAME_SHARED: u16 = 1 << 4;
+    pub(in crate::format) const OBSERVED_GIVEN: u16 = 1 << 5;
+    pub(in crate::format) const OBSERVED_IN_FULL: u16 = 1 << 6;
+    pub(in crate::format) const OCCURRED: u16 = 1 << 7;
+    pub(in crate::format) const OCCURRED_GIVEN: u16 = 1 << 8;
+    pub(in crate::format) const OCCURRED_IN_FULL: u16 = 1 << 9;
+    pub(in crate::format) const CONTENT_TYPE: u16 = 1 << 10;
+    pub(in crate::format) const SCHEMA: u16 = 1 << 11;
+    pub(in crate::format) const SCHEMA_VERSION: u16 = 1 << 12;
+    pub(in crate::format) const ATTRIBUTES: u16 = 1 << 13;
+    pub(in crate::format) const METADATA: u16 = 1 << 14;
     /// Kept for a second word of flags: codec, compression and key of a later version.
-    pub(super) const EXTENDED: u16 = 1 << 15;
+    pub(in crate::format) const EXTENDED: u16 = 1 << 15;
 }
 
 /// What an event says, apart from its stream and name, for writing.
@@ -132,7 +132,7 @@ fn put_extras(out: &mut Vec<u8>, event: &EventSource<'_>) {
     }
 }
 
-const fn kind_code(kind: PayloadKind) -> u8 {
+pub(super) const fn kind_code(kind: PayloadKind) -> u8 {
     match kind {
         PayloadKind::None => 0,
         PayloadKind::Binary => 1,
@@ -223,7 +223,7 @@ impl Front {
         let attributes = optional(&mut fields, has(flag::ATTRIBUTES), attributes)?.map(Arc::new);
         let metadata = optional(&mut fields, has(flag::METADATA), run)?;
         let payload = span(fields.at(), self.end)?;
-        let sequence_number = of.header.sequence + u64::from(of.index);
+        let sequence_number = of.header.sequence.checked_add(u64::from(of.index))?;
         Some(Parts {
             id: self.id.unwrap_or_else(|| IdPart::Uuid(of.seed.make(sequence_number, recorded_at))),
             category: names.category,

@@ -47,6 +47,7 @@ impl IdSeed {
         uuid_v7(milliseconds, self.high, scrambled)
     }
 
+    #[cfg_attr(not(test), expect(dead_code, reason = "as above"))]
     /// The sequence number that `id` was made from, if this store made it. The event there tells for sure.
     pub(crate) fn sequence_number(self, id: &[u8; 16]) -> Option<u64> {
         let bits = from_network_order(*id);
@@ -75,7 +76,7 @@ fn network_order(bits: u128) -> [u8; 16] {
     bits.to_be_bytes()
 }
 
-#[expect(clippy::big_endian_bytes, reason = "as above")]
+#[expect(clippy::big_endian_bytes, reason = "RFC 9562, as above")]
 fn from_network_order(id: [u8; 16]) -> u128 {
     u128::from_be_bytes(id)
 }

@@ -106,7 +106,8 @@ impl FrameHeader {
             && length as usize >= header_bytes
             && (kind == Kind::Transaction || count == 0)
             && (count <= 1 || has_table)
-            && (count > 0 || !has_table);
+            && (count > 0 || !has_table)
+            && sequence.checked_add(u64::from(count)).is_some();
         if !sane {
             return None;
         }

@@ -2,12 +2,20 @@
 
 pub(crate) mod bytes;
 pub(crate) mod checksum;
+#[cfg(test)]
+mod damage;
 pub(crate) mod decode;
 pub(crate) mod digest;
 pub(crate) mod encode;
 pub(crate) mod event;
 pub(crate) mod event_id;
+#[cfg(test)]
+mod format_document;
 pub(crate) mod frame;
 pub(crate) mod place;
+#[cfg(test)]
+mod round_trips;
+#[cfg(test)]
+mod samples;
 pub(crate) mod segment_header;
 pub(crate) mod transaction;

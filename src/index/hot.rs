@@ -47,6 +47,20 @@ pub(crate) struct Addition<'a> {
     pub(crate) position: u64,
 }
 
+impl Addition<'_> {
+    fn shares_names(&self, other: &Addition<'_>) -> bool {
+        self.stream == other.stream && self.name == other.name && self.category == other.category
+    }
+}
+
+/// Where an event is entered.
+#[derive(Debug, Clone, Copy)]
+struct Entries<'a> {
+    category: &'a Entry,
+    stream: &'a Entry,
+    name: &'a Entry,
+}
+
 /// The index of a segment cannot take more: the segment must be ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct IndexFull;
@@ -99,10 +113,19 @@ impl HotIndex {
         let address = u32::try_from(offset >> 3).map_err(|_| IndexFull)?;
         let before = self.count.load(Ordering::Relaxed);
         let mut ordinal = before;
+        let mut previous: Option<(Addition<'_>, Entries<'_>)> = None;
         for event in events {
-            self.add_event(ordinal, &event)?;
+            let entries = match previous {
+                // Events of one transaction mostly share stream and name with the one before: no need to look them up again.
+                Some((known, entries)) if known.shares_names(&event) => entries,
+                _ => self.entries(&event)?,
+            };
+            for entry in [entries.category, entries.stream, entries.name] {
+                entry.push(&self.pool, ordinal)?;
+            }
             self.frames.make(ordinal).ok_or(IndexFull)?.store(address, Ordering::Relaxed);
             ordinal = ordinal.checked_add(1).ok_or(IndexFull)?;
+            previous = Some((event, entries));
         }
         if let Some(id) = id {
             self.ids.add(id, address).ok_or(IndexFull)?;
@@ -112,32 +135,31 @@ impl HotIndex {
         Ok(())
     }
 
-    fn add_event(&self, ordinal: u32, event: &Addition<'_>) -> Result<(), IndexFull> {
-        let (category_key, stream_key) = (event.category.as_bytes(), event.stream.as_bytes());
-        let (category, category_entry) = match self.categories.find(0, category_key) {
+    /// The entries of an event's category, stream and name, made where they are not there.
+    fn entries(&self, event: &Addition<'_>) -> Result<Entries<'_>, IndexFull> {
+        let (category_key, stream_key, name_key) =
+            (event.category.as_bytes(), event.stream.as_bytes(), event.name.as_bytes());
+        let (owner, category) = match self.categories.find(0, category_key) {
             Some(found) => found,
             None => self.categories.add(0, category_key, 0)?,
         };
-        category_entry.push(&self.pool, ordinal)?;
-        let stream_entry = match self.streams.find(category, stream_key) {
+        let stream = match self.streams.find(owner, stream_key) {
             Some((_, entry)) => entry,
             None => {
-                let (number, entry) = self.streams.add(category, stream_key, event.position)?;
-                let (_, name_entry) = match self.stream_names.find(0, stream_key) {
+                let (number, entry) = self.streams.add(owner, stream_key, event.position)?;
+                let (_, same_name) = match self.stream_names.find(0, stream_key) {
                     Some(found) => found,
                     None => self.stream_names.add(0, stream_key, 0)?,
                 };
-                name_entry.push(&self.pool, number)?;
+                same_name.push(&self.pool, number)?;
                 entry
             }
         };
-        stream_entry.push(&self.pool, ordinal)?;
-        let (_, name_entry) = match self.names.find(0, event.name.as_bytes()) {
+        let (_, name) = match self.names.find(0, name_key) {
             Some(found) => found,
-            None => self.names.add(0, event.name.as_bytes(), 0)?,
+            None => self.names.add(0, name_key, 0)?,
         };
-        name_entry.push(&self.pool, ordinal)?;
-        Ok(())
+        Ok(Entries { category, stream, name })
     }
 
     /// The offset of the frame that holds the event with this number, be it staged or not.
@@ -161,11 +183,13 @@ impl HotIndex {
     }
 
     /// The events of this name.
+    #[cfg_attr(not(test), expect(dead_code, reason = "selectors, which come with the database, ask this"))]
     pub(crate) fn name(&self, name: &str) -> Option<EntryId> {
         self.names.find(0, name.as_bytes()).map(|(number, _)| EntryId(Which::Name, number))
     }
 
     /// The streams of this name, whatever their category.
+    #[cfg_attr(not(test), expect(dead_code, reason = "selectors, which come with the database, ask this"))]
     pub(crate) fn streams_named(&self, stream: &str) -> impl Iterator<Item = EntryId> {
         let named = self.stream_names.find(0, stream.as_bytes()).map(|(_, entry)| entry);
         let mut place = RunPlace::default();
@@ -185,7 +209,7 @@ impl HotIndex {
 
     /// The position that follows a stream's last in this segment; staged events count.
     pub(crate) fn next_position(&self, stream: EntryId) -> u64 {
-        self.entry(stream).map_or(0, |entry| entry.first() + u64::from(entry.len()))
+        self.entry(stream).map_or(0, |entry| entry.first().saturating_add(u64::from(entry.len())))
     }
 
     /// The position of a stream's first event in this segment.

@@ -4,7 +4,7 @@ use super::chunks::Chunks;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Numbers kept in the list's own head.
-const INLINE: usize = 3;
+const INLINE: u32 = 3;
 /// Numbers of a list's first run, as a power of two.
 const FIRST_BITS: u32 = 3;
 /// Numbers of a run at most, as a power of two: runs double up to here.
@@ -23,7 +23,7 @@ pub(super) struct Pool {
 #[derive(Debug, Default)]
 pub(super) struct Postings {
     count: AtomicU32,
-    inline: [AtomicU32; INLINE],
+    inline: [AtomicU32; INLINE as usize],
     /// The address of the first run, plus one; 0 for none.
     first_run: AtomicU32,
     /// The address of the run that is being filled, plus one.
@@ -32,7 +32,7 @@ pub(super) struct Postings {
 
 /// Which run holds the number at `index` of the list, where that run begins in the list, and how many it holds.
 const fn run_of(index: u32) -> (u32, u32, u32) {
-    let mut start = INLINE as u32;
+    let mut start = INLINE;
     let mut bits = FIRST_BITS;
     let mut run = 0;
     while bits < LAST_BITS && index - start >= 1 << bits {

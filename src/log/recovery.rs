@@ -11,6 +11,9 @@
 //! | D | W > X | anything | corrupt: bytes that were durable are damaged |
 //! | E | a segment is missing, or its header is damaged | - | corrupt |
 //! | F | more looks like frames behind X than can be checked | - | corrupt: nothing may be concluded |
+//! | G | a whole frame stands at X, its checksums valid, that does not follow or makes no sense | - | corrupt: no torn write |
+//!
+//! A first segment without its opening frame belongs to case E. FORMAT.md says of each case what leads there.
 //!
 //! Whether X lies in the last segment does not matter: a segment may have a successor before it is durable, and a crash then
 //! tears it; if it was durable, a mark says so.
@@ -69,8 +72,6 @@ pub(crate) struct Reading {
     pub(crate) dead: Vec<String>,
     /// Files that were being made.
     pub(crate) temporary: Vec<String>,
-    /// Highest epoch seen, dead frames included.
-    pub(crate) epoch: u32,
 }
 
 /// Reads the log in `disk`. Writes nothing. `None` where there are no segments.
@@ -92,17 +93,20 @@ pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> R
     }
     let files = open_all(disk, &numbers, write)?;
     let walked = walk(&files, visitor)?;
-    let (tail, epoch) = judge(&files, &walked)?;
+    let tail = judge(&files, &walked)?;
     let used = walked.segments.len();
     let dead = files.iter().skip(used).map(|(header, _)| segment_name(header.number)).collect();
     let Walked { segments, chain, .. } = walked;
-    Ok(Some(Reading { segments, chain, tail, dead, temporary, epoch }))
+    Ok(Some(Reading { segments, chain, tail, dead, temporary }))
 }
 
 /// A name that no store has, among the names in a directory without segments.
 pub(crate) fn foreign(names: &[String]) -> Option<&String> {
     names.iter().find(|name| !is_temporary(name) && *name != "LOCK")
 }
+
+/// Places are kept in 32 bits, in units of eight bytes.
+const LENGTH_LIMIT: u64 = 1 << 35;
 
 type Files = Vec<(SegmentHeader, Arc<dyn DiskFile>)>;
 
@@ -135,6 +139,9 @@ fn open_all(disk: &dyn Disk, numbers: &[u64], write: bool) -> Result<Files, Open
         };
         if header.number != *number {
             return Err(corrupt(format!("the file is that of segment {}", header.number)));
+        }
+        if header.length > LENGTH_LIMIT {
+            return Err(corrupt(format!("the file has {} bytes, more than a place can name", header.length)));
         }
         if header.length != file.length() {
             return Err(corrupt(format!("the file has {} bytes, and was made with {}", file.length(), header.length)));
@@ -224,7 +231,7 @@ fn what_stopped(stop: Stop) -> &'static str {
 }
 
 /// Decides what the end of the log is.
-fn judge(files: &Files, walked: &Walked) -> Result<(Tail, u32), OpenError> {
+fn judge(files: &Files, walked: &Walked) -> Result<Tail, OpenError> {
     let last = walked.segments.last().map_or(1, |segment| segment.header.number);
     let x = Place { segment: last, offset: walked.end.offset };
     let mut w = walked.chain.mark;
@@ -256,16 +263,19 @@ fn judge(files: &Files, walked: &Walked) -> Result<(Tail, u32), OpenError> {
         let what = format!("{why}, and the log was durable up to {w}");
         return Err(Corruption { segment: found.segment, offset: found.offset, what }.into());
     }
+    if let Stop::Unfit(why) = walked.end.stop {
+        let what = format!("the frame's checksums are valid, so it was written whole, but {why}");
+        return Err(Corruption { segment: x.segment, offset: x.offset, what }.into());
+    }
     if walked.segments.is_empty() {
         let what = format!("the first segment has no valid opening frame: {why}");
         return Err(Corruption { segment: x.segment, offset: x.offset, what }.into());
     }
-    let tail = match (walked.chain.closed, behind_is_zero) {
+    Ok(match (walked.chain.closed, behind_is_zero) {
         (true, true) => Tail::Closed,
         (false, true) => Tail::Open,
         (_, false) => Tail::Torn { what: why, garbage_end },
-    };
-    Ok((tail, walked.chain.epoch))
+    })
 }
 
 /// Makes the end of a log that was not closed durable, and what stands behind it unreadable as frames. Safe to be cut short and
@@ -276,10 +286,14 @@ fn judge(files: &Files, walked: &Walked) -> Result<(Tail, u32), OpenError> {
 pub(crate) fn repair(disk: &dyn Disk, reading: &Reading) -> Result<(), IoFailure> {
     // First of all no segment behind the end may look like a successor: its opening frame would not fit what comes next.
     if !reading.dead.is_empty() || !reading.temporary.is_empty() {
-        for name in reading.dead.iter().rev().chain(&reading.temporary) {
+        // Newest first, and each for good before the next: a crash in between must not leave a gap in the numbers.
+        for name in reading.dead.iter().rev() {
+            disk.remove(name)?;
+            disk.sync_directory()?;
+        }
+        for name in &reading.temporary {
             disk.remove(name)?;
         }
-        disk.sync_directory()?;
     }
     if reading.tail == Tail::Closed {
         return Ok(());

@@ -21,7 +21,15 @@ pub(crate) fn segment_number(name: &str) -> Option<u64> {
 
 /// Whether a file of this name was being made when the process ended, and is not part of the store.
 pub(crate) fn is_temporary(name: &str) -> bool {
-    name.ends_with(TEMPORARY)
+    name.strip_suffix(TEMPORARY).is_some_and(|name| segment_number(name).is_some())
+}
+
+/// Why there is no new segment.
+#[derive(Debug)]
+pub(crate) struct NotMade {
+    pub(crate) failure: IoFailure,
+    /// Whether the file has its name, and that could not be made durable.
+    pub(crate) named: bool,
 }
 
 /// Makes a segment: all blocks allocated and zero, header in place, content and name durable. `first_frames` follow the header.
@@ -30,16 +38,17 @@ pub(crate) fn is_temporary(name: &str) -> bool {
 /// header, so that a damaged one cannot be taken for an unfinished one.
 ///
 /// # Errors
-/// [`IoFailure`]; then there is no such segment, or an unfinished one under its temporary name.
+/// [`NotMade`].
 pub(crate) fn create_segment(
     disk: &dyn Disk,
     header: &SegmentHeader,
     wide: bool,
     first_frames: &[u8],
-) -> Result<Arc<dyn DiskFile>, IoFailure> {
+) -> Result<Arc<dyn DiskFile>, NotMade> {
     let name = segment_name(header.number);
     let temporary = format!("{name}{TEMPORARY}");
-    let file = disk.create(&temporary, header.length, wide)?;
+    let unnamed = |failure| NotMade { failure, named: false };
+    let file = disk.create(&temporary, header.length, wide).map_err(unnamed)?;
     let made = (|| {
         file.write_at(0, &header.encode())?;
         if !first_frames.is_empty() {
@@ -51,9 +60,9 @@ pub(crate) fn create_segment(
     if let Err(error) = made {
         // The first error is the one to report; what is left behind is removed at the next opening too.
         let _ = disk.remove(&temporary);
-        return Err(error);
+        return Err(unnamed(error));
     }
-    disk.sync_directory()?;
+    disk.sync_directory().map_err(|failure| NotMade { failure, named: true })?;
     Ok(file)
 }
 
@@ -70,5 +79,8 @@ mod tests {
             assert_eq!(segment_number(other), None, "{other}");
         }
         assert!(is_temporary("0000000007.segment.tmp"));
+        for other in ["thesis.tmp", ".tmp", "7.segment.tmp", "0000000007.segment", "0000000007.tmp"] {
+            assert!(!is_temporary(other), "{other} is not ours to remove");
+        }
     }
 }

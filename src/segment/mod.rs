@@ -3,4 +3,4 @@
 mod scan;
 mod window;
 
-pub(crate) use scan::{Chain, ScanEnd, Search, Stop, scan, search_marks};
+pub(crate) use scan::{Chain, ScanEnd, Stop, scan, search_marks};

@@ -3,7 +3,7 @@
 use super::window::Window;
 use crate::disk::DiskFile;
 use crate::format::decode::FrameView;
-use crate::format::frame::{FrameHeader, HEADER_BYTES, Kind, verify_whole};
+use crate::format::frame::{FrameHeader, HEADER_BYTES, Kind, TABLE_HEADER_BYTES, verify_whole};
 use crate::format::place::{Place, aligned};
 use crate::format::segment_header::{self, SegmentHeader};
 use crate::vocabulary::error::IoFailure;
@@ -75,7 +75,8 @@ pub(crate) enum Stop {
     Nothing,
     /// What stands there is no valid frame; this is wrong with it.
     Invalid(&'static str),
-    /// What stands there is a whole frame that does not follow what is before it; this does not fit.
+    /// What stands there is a whole frame, its checksums valid, that does not follow what is before it or makes no sense: this is
+    /// wrong with it. No unfinished write looks like that.
     Unfit(&'static str),
 }
 
@@ -89,6 +90,9 @@ pub(crate) struct ScanEnd {
     pub(crate) opened: bool,
 }
 
+/// What takes in a frame and the padding behind it. May refuse the frame, and say why.
+pub(crate) type Visit<'v> = dyn FnMut(Place, &FrameView<'_>, &[u8]) -> Result<(), &'static str> + 'v;
+
 /// Walks the valid frames of a segment that follow `chain`, and lends each to `visit`, with the
 /// padding behind it.
 ///
@@ -99,7 +103,7 @@ pub(crate) fn scan(
     segment: &SegmentHeader,
     previous_end: u64,
     chain: &mut Chain,
-    visit: &mut dyn FnMut(Place, &FrameView<'_>, &[u8]) -> Result<(), &'static str>,
+    visit: &mut Visit<'_>,
 ) -> Result<ScanEnd, IoFailure> {
     let mut window = Window::new(file);
     let mut offset = segment_header::HEADER_BYTES;
@@ -118,7 +122,12 @@ pub(crate) fn scan(
         let invalid = |why| Ok(ScanEnd { offset, stop: Stop::Invalid(why), opened });
         let unfit = |why| Ok(ScanEnd { offset, stop: Stop::Unfit(why), opened });
         let Some(view) = FrameView::open(bytes) else {
-            return invalid("the frame's header makes no sense");
+            // Whole, and yet not to be read: no unfinished write looks like that.
+            return if is_whole(bytes, segment.salt, offset) {
+                unfit("the frame is whole, and what it says makes no sense")
+            } else {
+                invalid("the frame's header makes no sense")
+            };
         };
         if !verify_whole(view.bytes, &view.header, segment.salt, offset) {
             return invalid("the frame's checksum does not fit");
@@ -135,12 +144,18 @@ pub(crate) fn scan(
         let padded = aligned(u64::from(view.header.length));
         let padding = bytes.get(view.bytes.len()..usize::try_from(padded).unwrap_or_default()).unwrap_or_default();
         if let Err(why) = visit(place, &view, padding) {
-            return invalid(why);
+            return unfit(why);
         }
         opened = true;
         chain.follow(&view.header, place);
         offset += padded;
     }
+}
+
+/// Whether a frame with valid checksums stands at the beginning of `bytes`, whatever it says.
+fn is_whole(bytes: &[u8], salt: u64, offset: u64) -> bool {
+    let frame = FrameHeader::decode(bytes).and_then(|header| Some((header, bytes.get(..header.length as usize)?)));
+    frame.is_some_and(|(header, frame)| verify_whole(frame, &header, salt, offset))
 }
 
 /// What was found behind the place where a scan ended.
@@ -163,7 +178,7 @@ pub(crate) fn search_marks(file: &dyn DiskFile, segment: &SegmentHeader, from: u
     let mut budget = file.length().saturating_mul(8).saturating_add(64 << 20);
     let mut offset = aligned(from);
     while offset < file.length() {
-        let bytes = window.get(offset, HEADER_BYTES)?;
+        let bytes = window.get(offset, TABLE_HEADER_BYTES)?;
         let zeros = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len()) / 8 * 8;
         if zeros > 0 {
             offset += zeros as u64;
@@ -192,4 +207,63 @@ pub(crate) fn search_marks(file: &dyn DiskFile, segment: &SegmentHeader, from: u
         offset += step;
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{Disk, RealDisk};
+    use crate::format::encode::{self, Context, TransactionSource};
+    use crate::format::event::EventSource;
+    use crate::vocabulary::attributes::Attributes;
+    use crate::vocabulary::event::Given;
+    use crate::vocabulary::payload::{PayloadKind, PayloadRef};
+
+    const SALT: u64 = 77;
+    const NONE: PayloadRef<'_> =
+        PayloadRef { kind: PayloadKind::None, bytes: &[], content_type: None, schema: None, schema_version: None };
+
+    /// A frame of two events, which says that everything before it is durable.
+    fn frame_at(place: Place) -> Vec<u8> {
+        let recorded_at = Timestamp::UNIX_EPOCH;
+        let context = Context { place, salt: SALT, sequence: 5, recorded_at, epoch: 1, mark: place, link: 9 };
+        let attributes = Attributes::new();
+        let event = |position| EventSource {
+            id: None,
+            category: "c",
+            stream: "s",
+            name: "n",
+            payload: NONE,
+            metadata: None,
+            attributes: &attributes,
+            position,
+            observed_at: recorded_at,
+            occurred_at: recorded_at,
+            given: Given::default(),
+        };
+        let source = TransactionSource { id: None, attributes: &attributes, records: &[] };
+        let mut frame = Vec::new();
+        encode::transaction(&mut frame, &context, source, [event(0), event(1)].into_iter()).unwrap();
+        frame
+    }
+
+    #[test]
+    fn a_mark_is_found_wherever_its_frame_stands() {
+        let directory = tempfile::tempdir().unwrap();
+        let length = 2 << 20;
+        let file = RealDisk::new(directory.path()).unwrap().create("a", length, false).unwrap();
+        let segment =
+            SegmentHeader { store_id: [1; 16], number: 1, salt: SALT, length, created_at: Timestamp::UNIX_EPOCH };
+        let from = segment_header::HEADER_BYTES;
+        // Around the end of what the window reads at once, where the header may lie on both sides.
+        for offset in (from + (1 << 20) - 160..from + (1 << 20) + 16).step_by(8) {
+            let place = Place { segment: 1, offset };
+            let frame = frame_at(place);
+            file.write_at(offset, &frame).unwrap();
+            let found = search_marks(&*file, &segment, from).unwrap();
+            assert_eq!((found.mark, found.end), (Some(place), offset + frame.len() as u64), "at {offset}");
+            file.write_at(offset, &vec![0; frame.len()]).unwrap();
+        }
+        assert_eq!(search_marks(&*file, &segment, from).unwrap(), Search { mark: None, end: from, gave_up: false });
+    }
 }

@@ -90,6 +90,7 @@ impl<S> Projection<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::hash::{DefaultHasher, Hash, Hasher};
 
     #[test]
     fn json_keys_are_sorted_and_round_trip() {
@@ -97,6 +98,35 @@ mod tests {
         let json = serde_json::to_string(&projection).unwrap();
         assert_eq!(json, r#"{"position":3,"sequence_number":9,"state":"s"}"#);
         assert_eq!(serde_json::from_str::<Projection<String>>(&json).unwrap(), projection);
+    }
+
+    #[test]
+    fn equality_hash_and_text_are_those_of_all_fields() {
+        let hash_of = |value: &Projection<u32>| {
+            let mut hasher = DefaultHasher::new();
+            value.hash(&mut hasher);
+            hasher.finish()
+        };
+        let (position, number) = (|n| Some(Position::new(n)), |n| Some(SequenceNumber::new(n)));
+        let one = Projection::new(7, position(3), number(9));
+        assert_eq!(
+            (one, hash_of(&one)),
+            (Projection::new(7, position(3), number(9)), hash_of(&Projection::new(7, position(3), number(9))))
+        );
+        for other in [
+            Projection::new(8, position(3), number(9)),
+            Projection::new(7, position(4), number(9)),
+            Projection::new(7, None, number(9)),
+            Projection::new(7, position(3), number(8)),
+            Projection::new(7, position(3), None),
+        ] {
+            assert_ne!(other, one);
+            assert_ne!(hash_of(&other), hash_of(&one), "{other:?}");
+        }
+        let shown = format!("{one:?}");
+        for field in ["position: Some(Position(3))", "sequence_number: Some(SequenceNumber(9))", "state: 7"] {
+            assert!(shown.contains(field), "{shown}");
+        }
     }
 
     #[test]

@@ -55,10 +55,10 @@ macro_rules! reads {
                 self.store.scan(ScanQuery::new(self.$field.clone()))
             }
 
-            /// All events, in memory. Prefer [`scan`](Self::scan) for more than fits there.
+            /// All events, in order, in memory. Prefer [`scan`](Self::scan) for more than fits there.
             ///
             /// # Errors
-            /// [`ReadError`].
+            /// [`ReadError::Corrupt`] when one is damaged; else as every [`ReadError`].
             pub fn read(&self) -> Result<Vec<StoredEvent>, ReadError> {
                 self.scan().read()
             }
@@ -66,7 +66,7 @@ macro_rules! reads {
             /// The newest event, if there is one.
             ///
             /// # Errors
-            /// [`ReadError`].
+            /// [`ReadError::Corrupt`] when it is damaged; else as every [`ReadError`].
             pub fn latest(&self) -> Result<Option<StoredEvent>, ReadError> {
                 self.store.adapter.latest(&self.$field.clone().into())
             }
@@ -113,10 +113,10 @@ impl EventLog {
         self.store.stream(category, stream)
     }
 
-    /// The names of all categories, in order of their bytes.
+    /// The names of all categories that have events, in order of their bytes.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn categories(&self) -> Result<Vec<String>, ReadError> {
         self.store.categories()
     }
@@ -141,18 +141,18 @@ impl EventCategory {
         EventStream { store: self.store.clone(), stream, defaults: Arc::clone(&self.defaults) }
     }
 
-    /// The names of the category's streams, in order of their bytes.
+    /// The names of the category's streams that have events, in order of their bytes.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn streams(&self) -> Result<Vec<String>, ReadError> {
         self.store.adapter.streams(self.category.category())
     }
 
-    /// Appends events to several streams of the category, all or none.
+    /// Appends events to several streams of the category, all or none, in the order given.
     ///
     /// # Errors
-    /// [`AppendError`].
+    /// As [`EventStream::publish`].
     pub fn publish<S, E>(&self, streams: impl IntoIterator<Item = (S, E)>) -> Result<Receipt, AppendError>
     where
         S: Into<Arc<str>>,
@@ -161,10 +161,10 @@ impl EventCategory {
         self.publish_if(streams.into_iter().map(|(stream, events)| (stream, events, Condition::any())))
     }
 
-    /// Appends events to several streams of the category, each on its condition, all or none.
+    /// Appends events to several streams of the category, each on its condition, all or none, in the order given.
     ///
     /// # Errors
-    /// [`AppendError`].
+    /// [`AppendError::Unmet`] when one of the conditions does not hold; else as [`EventStream::publish`].
     pub fn publish_if<S, E, C>(&self, streams: impl IntoIterator<Item = (S, E, C)>) -> Result<Receipt, AppendError>
     where
         S: Into<Arc<str>>,
@@ -195,7 +195,10 @@ impl EventStream {
     /// Appends events, all or none, in order. Without events it writes nothing.
     ///
     /// # Errors
-    /// [`AppendError`]; [`AppendError::retry`] says whether a retry is safe.
+    /// [`AppendError::Limit`] for too much at once; [`AppendError::TimedOut`] and [`AppendError::Unknown`] after
+    /// [`Options::append_deadline`](crate::Options::append_deadline); [`AppendError::NoSpace`], [`AppendError::Io`] and
+    /// [`AppendError::Poisoned`] when the disk fails; [`AppendError::Closed`] and the like when the store takes no appends.
+    /// [`AppendError::retry`] says of each whether a retry is safe.
     pub fn publish(&self, events: impl IntoIterator<Item = NewEvent>) -> Result<Receipt, AppendError> {
         self.publish_if(events, Condition::any())
     }

@@ -60,7 +60,8 @@ impl EventStore {
     /// Opens the store in a directory, or makes one there, with the default options: every append is on disk when it returns.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// [`OpenError::AlreadyOpen`] while another handle or process has it open, [`OpenError::NotAStore`] where the directory holds
+    /// something else, [`OpenError::Corrupt`] for damage that a crash does not explain; see [`OpenError`] for the others.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::open_with(path, Options::default())
     }
@@ -68,7 +69,8 @@ impl EventStore {
     /// Opens the store in a directory with options of your choice.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// As [`open`](Self::open); also [`OpenError::NotFound`] and [`OpenError::AlreadyExists`] as [`Options::mode`] has it,
+    /// [`OpenError::InvalidOption`] and [`OpenError::SettingConflict`] for options that cannot be.
     pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
         let adapter = LogAdapter::open(path, &options)?;
         Ok(Self { adapter: Arc::new(adapter), codec: options.codec, clock: options.clock })
@@ -131,10 +133,12 @@ impl EventStore {
         Ok(NewEvent::from_payload(name, Payload::encode(self.codec, payload)?).with_clock(&*self.clock))
     }
 
-    /// Appends a transaction, all or none.
+    /// Appends a transaction, all or none. Under an id that the log has with the same content it writes nothing and returns the
+    /// first receipt.
     ///
     /// # Errors
-    /// [`AppendError`]; [`AppendError::retry`] says whether a retry is safe.
+    /// [`AppendError::Unmet`] when a condition does not hold, [`AppendError::DuplicateTransaction`] when the id is taken by other
+    /// content; else as [`EventStream::publish`].
     pub fn append(&self, transaction: Transaction) -> Result<Receipt, AppendError> {
         let parts: Vec<AppendPart<'_>> = transaction
             .parts
@@ -149,18 +153,21 @@ impl EventStore {
         })
     }
 
-    /// Appends stored transactions of another store as they are, only onto a log that ends exactly before them.
+    /// Appends stored transactions of another store as they are, with their ids, numbers and times, only onto a log that ends
+    /// exactly before them. Returns the log's revision after them.
     ///
     /// # Errors
-    /// [`AppendError::NotContiguous`] where one does not continue the log; then whole transactions before it may be there.
+    /// [`AppendError::NotContiguous`] where one does not continue the log, [`AppendError::DuplicateTransaction`] where its id is
+    /// taken; then the whole transactions before it are there. Else as [`EventStream::publish`].
     pub fn append_verbatim(&self, transactions: &[StoredTransaction]) -> Result<Revision, AppendError> {
         self.adapter.append_verbatim(transactions)
     }
 
-    /// The transactions in order, from the one that holds the event after revision `from` on.
+    /// The transactions in order, from the one that holds the event after revision `from` on; those with system records alone
+    /// are among them. The iterator sees the log as it is now, and ends after its first error.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError`], here or in place of a transaction.
     pub fn transactions(
         &self,
         from: Revision,
@@ -169,18 +176,18 @@ impl EventStore {
         Ok(std::iter::from_fn(move || cursor.next_transaction().transpose()))
     }
 
-    /// The transaction of this id.
+    /// The transaction of this id, or `None` where there is none.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError::Corrupt`] when it is damaged; else as every [`ReadError`].
     pub fn transaction(&self, id: &str) -> Result<Option<StoredTransaction>, ReadError> {
         self.adapter.transaction(id)
     }
 
-    /// The events that an append wrote, read back.
+    /// The events that an append to this store wrote, read back in order; none for an append without events.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError::Corrupt`] when one is damaged; else as every [`ReadError`].
     pub fn events_of(&self, receipt: &Receipt) -> Result<Vec<StoredEvent>, ReadError> {
         let (Some(first), Some(last)) = (receipt.first_sequence_number(), receipt.last_sequence_number()) else {
             return Ok(Vec::new());
@@ -188,34 +195,34 @@ impl EventStore {
         self.log().scan().from(first).until(last).collect()
     }
 
-    /// The value of a system record.
+    /// The value of a system record: the one set last, or `None` where none is set.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn record(&self, namespace: &str, key: &str) -> Result<Option<Bytes>, ReadError> {
         self.adapter.record(namespace, key)
     }
 
-    /// All system records of a namespace, by key.
+    /// All system records of a namespace: keys and values, in order of the keys' bytes.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn records(&self, namespace: &str) -> Result<Vec<(Arc<str>, Bytes)>, ReadError> {
         self.adapter.records(namespace)
     }
 
-    /// The names of all categories, in order of their bytes.
+    /// The names of all categories that have events, in order of their bytes.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn categories(&self) -> Result<Vec<String>, ReadError> {
         self.adapter.categories()
     }
 
-    /// How many events the log holds now, for readers.
+    /// How many events the log holds now, for readers. With [`Durability::Sync`] those are on disk.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn revision(&self) -> Result<Revision, ReadError> {
         self.adapter.revision()
     }
@@ -226,24 +233,27 @@ impl EventStore {
         self.adapter.durability()
     }
 
-    /// Up to which revision the log would survive a power cut.
+    /// Up to which revision the log would survive a power cut: 0 in memory.
     #[must_use]
     pub fn durable_revision(&self) -> Revision {
         self.adapter.durable_revision()
     }
 
-    /// Makes everything appended so far durable, and says up to where that is.
+    /// Makes everything appended so far durable, and returns the revision up to which that is.
     ///
     /// # Errors
-    /// [`AppendError::Poisoned`] when it fails, and from then on.
+    /// [`AppendError::Poisoned`] when it fails, and from then on; [`AppendError::Closed`], [`AppendError::ReadOnly`] and
+    /// [`AppendError::CalledFromCondition`] as at an append.
     pub fn sync(&self) -> Result<Revision, AppendError> {
         self.adapter.sync()
     }
 
-    /// Waits until the log is durable up to `revision`.
+    /// Waits until the log is durable up to `revision`. It does not make it so: [`sync`](Self::sync) does, or
+    /// [`Durability::Interval`].
     ///
     /// # Errors
-    /// [`ReadError::TimedOut`], [`ReadError::Poisoned`] or [`ReadError::NotReached`].
+    /// [`ReadError::TimedOut`] after `timeout`, [`ReadError::Poisoned`] when it never will be, [`ReadError::NotReached`] when the
+    /// log does not hold so many events.
     pub fn wait_durable(&self, revision: Revision, timeout: Duration) -> Result<(), ReadError> {
         self.adapter.wait_durable(revision, timeout)
     }
@@ -254,20 +264,21 @@ impl EventStore {
         self.adapter.capabilities()
     }
 
-    /// Figures about the store.
+    /// Figures about the store: how much it holds, on disk and in memory.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn stats(&self) -> Result<Stats, ReadError> {
         self.adapter.stats()
     }
 
     /// Makes everything durable and ends the store. Clones are closed too; events that were read stay valid. Dropping the last
-    /// clone closes as well, but cannot report an error.
+    /// clone closes as well, but cannot report an error. Closing a closed store does nothing.
     ///
     /// # Errors
     /// [`AppendError::Poisoned`] when it cannot be made durable: the store is closed all the same. [`AppendError::TimedOut`] when
-    /// an appender that is judging a condition did not come to an end within [`Options::append_deadline`]: the store stays open.
+    /// an appender that is judging a condition did not come to an end within [`Options::append_deadline`], and
+    /// [`AppendError::CalledFromCondition`] from inside a custom condition: the store stays open.
     pub fn close(&self) -> Result<(), AppendError> {
         self.adapter.close()
     }

@@ -64,7 +64,7 @@ impl Scan {
         self
     }
 
-    /// The log as it was at this revision.
+    /// The log as it was at this revision; as it is when iteration begins, where it has not reached that yet.
     pub fn at(mut self, revision: Revision) -> Self {
         self.query.at = Some(revision);
         self
@@ -85,7 +85,8 @@ impl Scan {
     /// Lends the events one by one, without copying them. The visitor may return nothing, or a [`ControlFlow`] to stop early.
     ///
     /// # Errors
-    /// [`ReadError`], after the events before the error were lent.
+    /// [`ReadError::Corrupt`] when an event is damaged, after those before it were lent; [`ReadError::PositionsNeedStream`] for
+    /// bounds that do not fit the target; else as every [`ReadError`].
     pub fn visit<V: Visit>(self, mut visitor: impl FnMut(&EventRef<'_>) -> V) -> Result<(), ReadError> {
         self.adapter.scan(&self.query)?.visit(&mut |event| visitor(event).control())
     }
@@ -93,7 +94,7 @@ impl Scan {
     /// All events of the scan, in memory.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// As [`visit`](Self::visit); the events before the error are dropped.
     pub fn read(self) -> Result<Vec<StoredEvent>, ReadError> {
         self.into_iter().collect()
     }
@@ -101,7 +102,7 @@ impl Scan {
     /// Reads all events into a collection, as [`Iterator::collect`] does.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// As [`visit`](Self::visit); the events before the error are dropped.
     pub fn collect<C: FromIterator<StoredEvent>>(self) -> Result<C, ReadError> {
         self.into_iter().collect()
     }

@@ -3,7 +3,7 @@
 use super::attributes::Attributes;
 use super::condition::Condition;
 use super::error::{AppendError, LimitExceeded, LimitedThing};
-use super::event::NewEvent;
+use super::event::{EventId, NewEvent};
 use super::identifier::Stream;
 use super::number::Revision;
 use super::options::Limits;
@@ -93,7 +93,29 @@ pub(crate) fn check(append: &Append<'_>, limits: &Limits, strict_names: bool) ->
         }
         check_record(record, limits)?;
     }
-    Ok(())
+    let bytes = content_bytes(append);
+    Ok(LimitExceeded::check(LimitedThing::TransactionBytes, bytes, limits.transaction_bytes)?)
+}
+
+/// How many bytes a transaction's content takes: the least that it takes as stored, however it is laid out.
+fn content_bytes(append: &Append<'_>) -> usize {
+    let attributes = |attributes: &Attributes| attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let event = |event: &NewEvent| -> usize {
+        let payload = event.payload();
+        let texts = [payload.content_type, payload.schema].into_iter().flatten().map(str::len).sum::<usize>();
+        let metadata = event.metadata().map_or(0, <[u8]>::len);
+        let id = event.id().map_or(0, EventId::stored_len);
+        let attributes: usize = attributes(event.attributes());
+        event.name().len() + payload.bytes.len() + texts + metadata + id + attributes
+    };
+    let events: usize = append.parts.iter().flat_map(|part| part.events).map(event).sum();
+    let record = |record: &SystemRecord| {
+        record.namespace.len() + record.key.len() + record.value.as_ref().map_or(0, bytes::Bytes::len)
+    };
+    let records: usize = append.records.iter().map(record).sum();
+    let id = append.id.map_or(0, |id| id.len());
+    let own: usize = attributes(append.attributes);
+    events + records + id + own
 }
 
 /// Checks that a stored transaction continues a log at `revision` whose last time is `last_recorded_at`; `next_position` hands

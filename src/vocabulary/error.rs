@@ -2,7 +2,6 @@
 
 use super::condition::UnmetCondition;
 use super::number::{Revision, SequenceNumber};
-use super::options::OpenMode;
 use super::payload::PayloadError;
 use super::time::InvalidTime;
 use super::transaction::Receipt;
@@ -303,6 +302,9 @@ impl From<UnmetCondition> for AppendError {
 }
 
 /// Why a read failed. Reading again is always safe.
+///
+/// Every read may fail with `Closed`, and from inside a custom condition with `CalledFromCondition`; one that looks at events may
+/// fail with `Corrupt` or `Io` too. The others are of the calls that name them.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -451,14 +453,6 @@ pub enum OpenError {
     /// The system failed.
     #[error(transparent)]
     Io(#[from] IoFailure),
-    /// The mode does not fit what is there, such as reading alone where recovery must write first.
-    #[error("cannot open with {mode:?}: {reason}")]
-    Mode {
-        /// The mode.
-        mode: OpenMode,
-        /// Why not.
-        reason: &'static str,
-    },
 }
 
 fn by(process: Option<u32>) -> String {

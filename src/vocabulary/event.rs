@@ -49,6 +49,14 @@ impl EventId {
             IdRepr::Text(text) => text.len(),
         }
     }
+
+    /// Length in bytes of the id as it is kept.
+    pub(crate) fn stored_len(&self) -> usize {
+        match &self.0 {
+            IdRepr::Uuid(bytes) => bytes.len(),
+            IdRepr::Text(text) => text.len(),
+        }
+    }
 }
 
 /// The bytes of a UUID written in lower case with hyphens, the one spelling that comes back the same.
@@ -97,7 +105,8 @@ impl fmt::Debug for EventId {
 /// An event on its way in.
 ///
 /// What the caller leaves out (id, times) is filled in and stays recognisable as a default: it costs no bytes beyond what
-/// differs, and does not count when a repeated transaction is compared with the first.
+/// differs, and does not count when a repeated transaction is compared with the first. Two new events are equal when every field
+/// is, and was given or left out alike.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NewEvent {
     pub(crate) name: Arc<str>,
@@ -663,7 +672,7 @@ impl Hash for StoredEvent {
         (self.id(), self.name(), self.category(), self.stream()).hash(state);
         (self.position(), self.sequence_number(), self.payload()).hash(state);
         (self.occurred_at(), self.observed_at(), self.recorded_at()).hash(state);
-        (self.attributes(), self.metadata()).hash(state);
+        (self.attributes(), self.metadata(), self.transaction_id()).hash(state);
     }
 }
 

@@ -189,6 +189,7 @@ impl fmt::Display for Identifier {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::hash::{DefaultHasher, Hash, Hasher};
 
     #[test]
     fn json_is_that_of_logicblocks() {
@@ -204,6 +205,79 @@ mod tests {
         assert_eq!(serde_json::from_str::<Identifier>(r#"{"type":"log"}"#).unwrap(), Identifier::from(Log::new()));
         assert!(serde_json::from_str::<Identifier>(r#"{"type":"shelf"}"#).is_err());
         assert!(serde_json::from_str::<Category>(json).is_err());
+    }
+
+    fn hash_of(value: &impl Hash) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// One of each, and what differs from it in one field.
+    fn all() -> [Identifier; 6] {
+        [
+            Stream::new("c", "s").into(),
+            Stream::new("c", "t").into(),
+            Stream::new("d", "s").into(),
+            Category::new("c").into(),
+            Category::new("d").into(),
+            Log::new().into(),
+        ]
+    }
+
+    #[test]
+    fn names_are_given_back() {
+        let stream = Category::new("c").stream("s");
+        assert_eq!((stream.category(), stream.stream()), ("c", "s"));
+        assert_eq!(Category::new("c").category(), "c");
+        let any = Stream::new("", "a\0\u{1f980}");
+        assert_eq!((any.category(), any.stream()), ("", "a\0\u{1f980}"));
+    }
+
+    #[test]
+    fn equal_fields_make_equal_values_of_equal_hash_and_other_fields_do_not() {
+        for (index, one) in all().iter().enumerate() {
+            for (other_index, other) in all().iter().enumerate() {
+                assert_eq!(one == other, index == other_index, "{one} and {other}");
+                assert_eq!(hash_of(one) == hash_of(other), index == other_index, "{one} and {other}");
+            }
+        }
+        assert_eq!((Log::new(), hash_of(&Log::new())), (Log::default(), hash_of(&Log::default())));
+        assert_eq!(Category::new("c"), Category::new(String::from("c")));
+        assert_eq!(hash_of(&Category::new("c")), hash_of(&Category::new(String::from("c"))));
+        assert_ne!(Category::new("c"), Category::new("C"));
+        assert_ne!(hash_of(&Category::new("c")), hash_of(&Category::new("C")));
+        assert_eq!(Stream::new("c", "s"), Category::new("c").stream(String::from("s")));
+        assert_eq!(hash_of(&Stream::new("c", "s")), hash_of(&Category::new("c").stream(String::from("s"))));
+        assert_ne!(hash_of(&Stream::new("c", "s")), hash_of(&Stream::new("s", "c")));
+    }
+
+    #[test]
+    fn order_is_by_category_then_by_stream() {
+        let mut streams = [Stream::new("b", "a"), Stream::new("a", "z"), Stream::new("a", "a"), Stream::new("", "z")];
+        streams.sort();
+        assert_eq!(
+            streams.map(|stream| format!("{}/{}", stream.category(), stream.stream())),
+            ["/z", "a/a", "a/z", "b/a"]
+        );
+        assert!(Category::new("a") < Category::new("b") && Category::new("Z") < Category::new("a"));
+        assert_eq!(Log::new().cmp(&Log::new()), std::cmp::Ordering::Equal);
+        let mut sorted = all();
+        sorted.reverse();
+        sorted.sort();
+        assert_eq!(sorted, all());
+    }
+
+    #[test]
+    fn texts_show_every_field() {
+        let shown = all().map(|identifier| identifier.to_string());
+        let wanted =
+            ["stream \"s\" of category \"c\"", "stream \"t\" of category \"c\"", "stream \"s\" of category \"d\""];
+        assert_eq!(shown[..3], wanted);
+        assert_eq!(shown[3..], ["category \"c\"", "category \"d\"", "log"]);
+        assert_eq!(format!("{:?}", Stream::new("c", "s")), "Stream { category: \"c\", stream: \"s\" }");
+        assert_eq!(format!("{:?}", Category::new("c")), "Category { category: \"c\" }");
+        assert_eq!(format!("{:?}", Log::new()), "Log");
     }
 
     #[test]

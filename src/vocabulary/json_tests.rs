@@ -81,7 +81,10 @@ fn a_plain_new_event_has_logicblocks_four_keys() {
     let event = plain(Payload::encode(Codec::MessagePack, &json!({"cents": 5})).unwrap());
     assert_eq!(
         serde_json::to_string(&event).unwrap(),
-        r#"{"name":"money-deposited","observedAt":"2024-01-02T03:04:05.5Z","occurredAt":"2024-01-01T00:00:00Z","payload":{"cents":5}}"#
+        concat!(
+            r#"{"name":"money-deposited","observedAt":"2024-01-02T03:04:05.5Z","#,
+            r#""occurredAt":"2024-01-01T00:00:00Z","payload":{"cents":5}}"#
+        )
     );
 }
 

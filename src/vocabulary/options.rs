@@ -109,15 +109,18 @@ pub struct Options {
     pub mode: OpenMode,
     /// What `Ok` from an append means. Default: [`Durability::Sync`].
     pub durability: Durability,
-    /// What an append may hold at most.
+    /// What an append may hold at most. Default: [`Limits::default`]; what is above the format's own bounds is held to those.
     pub limits: Limits,
     /// How [`EventStore::event`](crate::EventStore::event) writes typed payloads. Default: MessagePack.
     pub codec: Codec,
     /// Where recorded times come from. Default: the system's clock.
     pub clock: Arc<dyn Clock>,
-    /// How long an append may take before it fails with an error that says whether it may still happen. Default: 30 s.
+    /// How long an append waits for its turn, and then for its sync, before it fails: with
+    /// [`TimedOut`](crate::AppendError::TimedOut) when it was not begun, with [`Unknown`](crate::AppendError::Unknown) when it
+    /// may still happen. Default: 30 s.
     pub append_deadline: Duration,
-    /// Whether reads check the events' checksums. Default: yes.
+    /// Whether reads check the events' checksums, and fail with [`Corrupt`](crate::ReadError::Corrupt) where they are wrong.
+    /// Default: yes.
     pub verify_reads: bool,
     /// Refuses names outside EvidentSource's rules. Kept with the store: `None` (the default) takes what the store says, and
     /// no for a new one; another value than the store's is a typed error.

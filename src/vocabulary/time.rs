@@ -280,6 +280,9 @@ mod tests {
         assert_eq!(clock.now().unix_seconds(), 0);
         assert_eq!(clock.now().unix_seconds(), 60);
         let fixed = FixedClock(Timestamp::MAX);
-        assert_eq!(fixed.now(), fixed.now());
+        assert_eq!((fixed.now(), fixed.now()), (Timestamp::MAX, Timestamp::MAX));
+        let before = Timestamp::try_from(SystemTime::now()).unwrap();
+        let now = SystemClock.now();
+        assert!((before..=Timestamp::now()).contains(&now), "{now}");
     }
 }

@@ -25,6 +25,9 @@
 //! that a line read back is the same submission: its transaction has the same digest. System records are no events: they are
 //! not written either.
 
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod parse;
 mod write;
 

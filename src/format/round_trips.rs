@@ -1,0 +1,139 @@
+//! Tests: what is encoded decodes to the same, whatever fields there are.
+
+use super::decode::{FrameCheck, FrameView, NameCache};
+use super::encode::{self, Context};
+use super::event_id::IdSeed;
+use super::frame::{FrameHeader, Kind, verify_whole};
+use super::place::Place;
+use super::samples::{OwnEvent, OwnTransaction, Random};
+use crate::vocabulary::event::{EventId, EventRef, IdRepr};
+use crate::vocabulary::payload::PayloadKind;
+use crate::vocabulary::time::Timestamp;
+
+const SEED: [u8; 16] = *b"the store's id..";
+
+fn check_event(event: &EventRef<'_>, sent: &OwnEvent, transaction: &OwnTransaction, index: usize) {
+    let number = transaction.context.sequence + index as u64;
+    let recorded_at = transaction.context.recorded_at;
+    let made = || EventId(IdRepr::Uuid(IdSeed::of(&SEED).make(number, recorded_at)));
+    assert_eq!(event.id(), sent.id.clone().unwrap_or_else(made));
+    assert_eq!((event.category(), event.stream(), event.name()), (&*sent.category, &*sent.stream, &*sent.name));
+    assert_eq!(event.payload(), sent.source().payload);
+    assert_eq!((event.metadata(), event.attributes()), (sent.metadata.as_deref(), &sent.attributes));
+    assert_eq!((event.position().get(), event.sequence_number().get()), (sent.position, number));
+    assert_eq!((event.observed_at(), event.occurred_at()), (sent.observed_at, sent.occurred_at));
+    assert_eq!(event.recorded_at(), recorded_at);
+    let given = [event.has_given_id(), event.has_given_observed_at(), event.has_given_occurred_at()];
+    assert_eq!(given, [sent.given.id, sent.given.observed_at, sent.given.occurred_at]);
+    assert_eq!(event.transaction_id(), transaction.id.as_ref().map(|(id, _)| &**id));
+    assert_eq!(event.transaction_basis().get(), transaction.context.sequence);
+    assert_eq!(event.transaction_revision().get(), transaction.context.sequence + transaction.events.len() as u64);
+}
+
+fn check_header(header: &FrameHeader, sent: &OwnTransaction) {
+    let context = &sent.context;
+    assert_eq!((header.kind, header.count as usize), (Kind::Transaction, sent.events.len()));
+    assert_eq!((header.sequence, header.recorded_at), (context.sequence, context.recorded_at));
+    assert_eq!((header.epoch, header.link), (context.epoch, context.link));
+    assert_eq!(header.mark_place(context.place.segment), context.mark);
+    assert_eq!(header.has_table(), sent.events.len() > 1);
+}
+
+#[test]
+fn transactions_of_any_shape_come_back_as_they_went_in() {
+    let mut random = Random::new(1);
+    for round in 0..2_000 {
+        let count = if round % 3 == 0 { random.size(30) } else { random.size(4) };
+        let sent = OwnTransaction::random(&mut random, count);
+        let frame = sent.encode();
+        let (salt, offset) = (sent.context.salt, sent.context.place.offset);
+        let mut followed = frame.clone();
+        followed.extend_from_slice(&random.bytes(20));
+        let view = FrameView::open(&followed).unwrap();
+        assert_eq!(view.bytes, frame, "round {round}");
+        assert!(verify_whole(view.bytes, &view.header, salt, offset) && view.verify(salt, offset));
+        check_header(&view.header, &sent);
+        assert_eq!(view.sections.id_text(view.bytes).map(str::to_owned), sent.id.as_ref().map(|(id, _)| id.clone()));
+        assert_eq!(view.sections.digest, sent.id.as_ref().map(|(_, digest)| *digest));
+        assert_eq!(view.sections.attributes(view.bytes).as_ref(), Some(&sent.attributes));
+        assert_eq!(view.sections.records(view.bytes).as_ref(), Some(&sent.records));
+        let (seed, check) = (IdSeed::of(&SEED), Some(FrameCheck::new(salt, offset)));
+        let mut names = NameCache::default();
+        for (index, event) in sent.events.iter().enumerate() {
+            let parts = view.event(u32::try_from(index).unwrap(), seed, check, &mut names).unwrap();
+            check_event(&EventRef { data: view.bytes, parts }, event, &sent, index);
+        }
+        assert!(view.event(view.header.count, seed, check, &mut names).is_err(), "one beyond the last");
+    }
+}
+
+#[test]
+fn what_is_left_out_takes_no_bytes() {
+    let mut random = Random::new(2);
+    let mut sent = OwnTransaction::random(&mut random, 1);
+    (sent.id, sent.attributes, sent.records) = (None, Default::default(), Vec::new());
+    let event = &mut sent.events[0];
+    (event.id, event.given, event.position) = (None, Default::default(), 0);
+    (event.category, event.stream, event.name) = (String::new(), String::new(), String::new());
+    (event.kind, event.payload) = (PayloadKind::None, Vec::new());
+    (event.content_type, event.schema, event.schema_version, event.metadata) = (None, None, None, None);
+    event.attributes = Default::default();
+    (event.observed_at, event.occurred_at) = (sent.context.recorded_at, sent.context.recorded_at);
+    let without_event = super::frame::HEADER_BYTES;
+    // Flags, kind, position, the lengths of three names, the time observed.
+    assert_eq!(sent.encode().len(), without_event + 2 + 1 + 1 + 3 + 1);
+}
+
+#[test]
+fn frames_that_keep_the_books_come_back_as_they_went_in() {
+    for (kind, body) in [(Kind::Opening, &[1_u8, 2, 3][..]), (Kind::Watermark, &[]), (Kind::Close, &[])] {
+        let context = Context {
+            place: Place { segment: 2, offset: 8_192 },
+            salt: 3,
+            sequence: u64::MAX,
+            recorded_at: Timestamp::MAX,
+            epoch: u32::MAX,
+            mark: Place { segment: 2, offset: 8_192 },
+            link: u32::MAX,
+        };
+        let mut frame = Vec::new();
+        let crc = encode::bookkeeping(&mut frame, &context, kind, body).unwrap();
+        let view = FrameView::open(&frame).unwrap();
+        assert_eq!((view.header.kind, view.header.count, view.header.crc), (kind, 0, crc));
+        assert_eq!((view.header.sequence, view.header.epoch, view.header.link), (u64::MAX, u32::MAX, u32::MAX));
+        assert_eq!((view.body(), view.header.mark_place(2)), (body, context.mark));
+        assert!(verify_whole(&frame, &view.header, 3, 8_192));
+    }
+}
+
+#[test]
+fn a_mark_from_long_ago_is_written_as_the_beginning_of_the_segment_before() {
+    let context = Context {
+        place: Place { segment: 7, offset: 4_096 },
+        salt: 0,
+        sequence: 0,
+        recorded_at: Timestamp::MIN,
+        epoch: 1,
+        mark: Place { segment: 2, offset: 9_000 },
+        link: 0,
+    };
+    let mut frame = Vec::new();
+    encode::bookkeeping(&mut frame, &context, Kind::Watermark, &[]).unwrap();
+    assert_eq!(FrameHeader::decode(&frame).unwrap().mark_place(7), Place::start_of(6));
+}
+
+#[test]
+fn an_event_shares_the_names_of_one_at_most_eight_distinct_names_ago() {
+    let mut random = Random::new(3);
+    let mut sent = OwnTransaction::random(&mut random, 40);
+    for (index, event) in sent.events.iter_mut().enumerate() {
+        event.stream = format!("a stream with quite a long name, number {}", index % 20);
+        event.name = format!("a name that is quite long too, number {}", index % 2);
+    }
+    let apart = sent.encode().len();
+    for (index, event) in sent.events.iter_mut().enumerate() {
+        event.stream = format!("a stream with quite a long name, number {:>2}", index / 20);
+    }
+    let runs = sent.encode().len();
+    assert!(apart > runs + 30 * 40, "{apart} bytes with names far apart, {runs} with names in runs");
+}

@@ -1,0 +1,42 @@
+//! The bodies of the fuzz targets: each takes any bytes, and panics when a promise is broken.
+
+mod choices;
+mod edits;
+mod frames;
+mod segments;
+mod stores;
+
+use choices::Choices;
+
+/// A frame: from any bytes, from any fields and back, and with bytes changed after it was written.
+///
+/// # Panics
+/// When reading panics, reads beyond the frame, or does not give back what was written.
+pub fn frame(data: &[u8]) {
+    let mut choices = Choices::new(data);
+    match choices.byte() % 4 {
+        0 | 1 => frames::arbitrary(choices.rest()),
+        2 => drop(frames::round_trip(&mut choices)),
+        _ => frames::damaged(&mut choices),
+    }
+}
+
+/// The frames of one segment: scanning them, and searching the rest for durable marks.
+///
+/// # Panics
+/// When scanning does not end, goes back, leaves the file, or lends what is no frame.
+pub fn segment(data: &[u8]) {
+    segments::scan_any(&mut Choices::new(data));
+}
+
+/// A whole store: damaged after it was written, or any frames at all, in several segments.
+///
+/// # Panics
+/// When opening panics, opens what is not a prefix of whole transactions, differs the second time, or disagrees with verifying.
+pub fn store(data: &[u8]) {
+    let mut choices = Choices::new(data);
+    match choices.byte() % 3 {
+        0 => stores::open_any_image(&mut choices),
+        _ => stores::write_damage_open(&mut choices),
+    }
+}

@@ -1,0 +1,9 @@
+//! Help for tests: random data, builders of events, and the conformance suite that every storage adapter passes.
+
+pub mod builders;
+pub mod conformance;
+pub mod data;
+#[doc(hidden)]
+pub mod fuzz;
+
+pub use builders::{NewEventBuilder, StoredEventBuilder};
