@@ -326,6 +326,9 @@ fn append_until_closed(store: &EventStore, writer: u64, told: &Mutex<BTreeSet<u6
     }
 }
 
+/// What a frame that closes the store says of its kind.
+const CLOSE: u8 = 4;
+
 fn close_beside_appenders(path: &Path, options: Options, round: u64) {
     let store = open(path, options);
     let (told, count) = (Mutex::new(BTreeSet::new()), AtomicU64::new(0));
@@ -339,6 +342,13 @@ fn close_beside_appenders(path: &Path, options: Options, round: u64) {
             thread::yield_now();
         }
         store.close().unwrap();
+        let last = files(path).pop_last().unwrap().1;
+        let frames = frames(&last);
+        assert_eq!(
+            last[frames[frames.len() - 2] + 8],
+            CLOSE,
+            "nothing is written behind the frame that closes the store"
+        );
         // At once: whoever still holds the old store can do nothing to it any more.
         let again = open(path, small());
         let reached = again.revision().unwrap().get();
@@ -358,7 +368,7 @@ fn close_beside_appenders(path: &Path, options: Options, round: u64) {
 fn closing_beside_appenders_keeps_all_that_was_acknowledged() {
     for durability in DURABILITIES {
         let (_dir, path) = place();
-        for round in 0..10 {
+        for round in 0..12 {
             close_beside_appenders(&path, small().durability(durability), round);
         }
     }
