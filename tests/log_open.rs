@@ -281,16 +281,20 @@ fn a_creation_that_was_cut_short_is_begun_again() {
 /// The lock file is never removed by a store. Someone who removes it while a store is open takes the protection away: a second
 /// opening locks a new file and succeeds. This test states that as it is, so that a change is noticed.
 #[test]
-fn removing_the_lock_file_of_an_open_store_takes_its_protection_away() {
+fn removing_the_lock_file_of_an_open_store_takes_its_protection_away_until_the_next_segment() {
     let (_dir, path) = place();
     let store = open(&path, small());
     fs::remove_file(path.join("LOCK")).unwrap();
     let second = EventStore::open_with(&path, mode(OpenMode::ReadOnly));
     assert!(second.is_ok(), "{second:?}");
     drop(second);
+    fs::remove_file(path.join("LOCK")).unwrap();
+    let refused = (0..10_000).find_map(|number| store.stream("c", "s").publish([event("n", number)]).err());
+    let refused = refused.expect("the store looks after its lock when it begins a segment");
+    assert!(refused.is_poisoned() && refused.to_string().contains("lock file"), "{refused}");
     drop(store);
-    assert!(path.join("LOCK").exists());
     drop(open(&path, small()));
+    assert!(path.join("LOCK").exists());
 }
 
 #[test]

@@ -95,7 +95,11 @@ impl Disk for MemoryDisk {
 #[derive(Debug)]
 struct Held(Arc<AtomicBool>);
 
-impl Lock for Held {}
+impl Lock for Held {
+    fn still_holds(&self) -> bool {
+        true
+    }
+}
 
 impl Drop for Held {
     fn drop(&mut self) {

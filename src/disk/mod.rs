@@ -39,7 +39,8 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
     /// Opens a file: for reading and writing, or for reading alone.
     fn open(&self, name: &str, write: bool) -> Result<Arc<dyn DiskFile>, IoFailure>;
 
-    /// Renames a file. An error where the new name is taken: nothing is ever replaced. After a crash before [`Disk::sync_directory`] either name may stand.
+    /// Renames a file. An error where the new name is taken: nothing is ever replaced. After a crash before
+    /// [`Disk::sync_directory`] either name may stand.
     fn rename(&self, from: &str, to: &str) -> Result<(), IoFailure>;
 
     /// Removes a file's name. After a crash before [`Disk::sync_directory`] it may be back.
@@ -50,7 +51,10 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
 }
 
 /// A lock on a store. Dropping it lets go.
-pub(crate) trait Lock: Send + Sync + fmt::Debug {}
+pub(crate) trait Lock: Send + Sync + fmt::Debug {
+    /// Whether the lock still keeps others out: somebody may have removed the file that carries it.
+    fn still_holds(&self) -> bool;
+}
 
 /// A file of fixed length.
 pub(crate) trait DiskFile: Send + Sync + fmt::Debug {

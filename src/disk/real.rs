@@ -118,7 +118,7 @@ impl Disk for RealDisk {
             let holder = format!("{}\n", std::process::id());
             file.write_all_at(holder.as_bytes(), 0).map_err(failed("write"))?;
             file.set_len(holder.len() as u64).map_err(failed("truncate"))?;
-            return Ok(Some(Box::new(HeldLock { _file: file })));
+            return Ok(Some(Box::new(HeldLock { file, path: self.file_path(LOCK) })));
         }
     }
 
@@ -174,10 +174,18 @@ pub(crate) fn lock_holder(path: &Path) -> Option<u32> {
 
 #[derive(Debug)]
 struct HeldLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
-impl Lock for HeldLock {}
+impl Lock for HeldLock {
+    fn still_holds(&self) -> bool {
+        match (self.file.metadata(), fs::metadata(&self.path)) {
+            (Ok(held), Ok(there)) => there.ino() == held.ino() && there.dev() == held.dev(),
+            _ => false,
+        }
+    }
+}
 
 /// Renames without replacing. Where the file system cannot promise that, a look beforehand must do: the directory is locked.
 fn rename(from: &Path, to: &Path) -> io::Result<()> {

@@ -63,6 +63,11 @@ impl Commit {
         self.sync_nanoseconds.store(known - known / 8 + took / 8, Ordering::Relaxed);
     }
 
+    /// Whether someone writes and syncs now.
+    pub(super) fn is_led(&self) -> bool {
+        self.state.lock().leading
+    }
+
     /// Wakes everyone, to look at what has changed.
     pub(super) fn wake_all(&self) {
         let waiters = std::mem::take(&mut self.state.lock().waiters);

@@ -27,7 +27,7 @@ use parking_lot::{Mutex, RwLock};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The least that a segment may hold.
 const SEGMENT_BYTES_LEAST: u64 = 16 << 10;
@@ -300,6 +300,14 @@ impl Engine {
         self.closed.store(true, Ordering::Release);
         self.commit.wake_all();
         let dropped = if self.fork.is_fork() { Ok(()) } else { self.drop_prepared().map_err(AppendError::Io) };
+        // A leader may still be writing if the store was poisoned from elsewhere: nobody else may open it before that has ended.
+        let begun = Instant::now();
+        while self.commit.is_led() {
+            if begun.elapsed() > self.settings.append_deadline {
+                return Err(AppendError::TimedOut { waited: begun.elapsed() });
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
         *self.lock.lock() = None;
         ended.and(dropped)
     }

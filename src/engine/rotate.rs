@@ -52,6 +52,10 @@ impl Engine {
         if self.durable_place() < Place::start_of(number) {
             self.settle(seat)?;
         }
+        if !self.lock.lock().as_ref().is_some_and(|lock| lock.still_holds()) {
+            let cause = self.set_poison("the store's lock file was removed: another process may have it open");
+            return Err(AppendError::Poisoned { cause, unknown: false });
+        }
         // Marks in the next segment will say that all of this one is durable.
         self.sync_watermark(seat)?;
         let next = self.take_prepared(number + 1, needed)?;
