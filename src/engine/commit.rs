@@ -190,7 +190,7 @@ impl Engine {
             drop(seat);
         }
         drop(leadership);
-        self.chores.after_commit(self);
+        self.chores.after_commit();
     }
 
     /// Writes, syncs and publishes a batch that is in flight. A failure poisons the store.

@@ -73,7 +73,7 @@ impl Chores {
     }
 
     /// Asks for a watermark once the store is idle.
-    pub(super) fn after_commit(&self, _engine: &Engine) {
+    pub(super) fn after_commit(&self) {
         self.ask_once(&self.watermark_due, Chore::Watermark, IDLE);
     }
 

@@ -10,18 +10,11 @@ use size::Exemption;
 use source::{Source, tree};
 
 /// Files in `src` that may be longer than the limit, each up to a limit of its own.
-const LONG_FILES: &[Exemption] = &[
-    Exemption {
-        what: "src/vocabulary/error.rs",
-        most: 600,
-        reason: "one enum an operation, each variant documented: a catalogue that is read in one piece",
-    },
-    Exemption {
-        what: "src/vocabulary/event.rs",
-        most: 720,
-        reason: "the new, the lent and the stored event share their fields; to be split by those three",
-    },
-];
+const LONG_FILES: &[Exemption] = &[Exemption {
+    what: "src/vocabulary/error.rs",
+    most: 600,
+    reason: "one enum an operation, each variant documented: a catalogue that is read in one piece",
+}];
 
 /// Functions that may be longer than the limit, each up to a limit of its own.
 const LONG_FUNCTIONS: &[Exemption] = &[];
