@@ -7,7 +7,6 @@ use crate::format::frame::Kind;
 use crate::vocabulary::error::AppendError;
 use crate::vocabulary::options::Durability;
 use crossbeam::channel::{RecvTimeoutError, Sender, unbounded};
-use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -19,6 +18,9 @@ const IDLE: Duration = Duration::from_millis(10);
 
 /// When a chore is due whose time the clock cannot say.
 const FAR_AWAY: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+/// Orders that may wait before those of stores that are gone are looked for.
+const CROWD: usize = 1_024;
 
 /// What a store has asked for. Each kind of chore is asked for once at a time, so the queue stays as short as the stores are few.
 #[derive(Debug, Default)]
@@ -34,7 +36,7 @@ pub(super) struct Chores {
     last_done: AtomicU64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 enum Chore {
     Prepare { after: u64 },
     Sync,
@@ -46,6 +48,27 @@ struct Order {
     chore: Chore,
     engine: Weak<Engine>,
 }
+
+/// The heap gives its greatest first: what is due earlier is greater.
+impl Ord for Order {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other.due.cmp(&self.due)
+    }
+}
+
+impl PartialOrd for Order {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Order {
+    fn eq(&self, other: &Self) -> bool {
+        self.due == other.due
+    }
+}
+
+impl Eq for Order {}
 
 impl Chores {
     /// Tells the chores whose they are.
@@ -115,37 +138,38 @@ fn orders() -> Option<&'static Sender<Order>> {
 
 /// Does chores when they are due, for ever.
 fn work(receiver: &crossbeam::channel::Receiver<Order>) {
-    let mut waiting: BinaryHeap<Reverse<(Instant, u64)>> = BinaryHeap::new();
-    let mut orders: std::collections::HashMap<u64, Order> = std::collections::HashMap::new();
-    let mut next_id = 0_u64;
+    let mut waiting: BinaryHeap<Order> = BinaryHeap::new();
+    let mut crowded = CROWD;
     loop {
-        let timeout = waiting.peek().map(|Reverse((due, _))| due.saturating_duration_since(Instant::now()));
+        let timeout = waiting.peek().map(|next| next.due.saturating_duration_since(Instant::now()));
         let received = match timeout {
             Some(timeout) => receiver.recv_timeout(timeout),
             None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match received {
-            Ok(order) => {
-                waiting.push(Reverse((order.due, next_id)));
-                orders.insert(next_id, order);
-                next_id += 1;
-            }
+            Ok(order) => waiting.push(order),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        while let Some(Reverse((due, id))) = waiting.peek().copied() {
-            if due > Instant::now() {
-                break;
+        if waiting.len() > crowded {
+            // Stores that are gone may have asked for something far ahead: that is forgotten with them.
+            waiting.retain(|order| order.engine.strong_count() > 0);
+            crowded = CROWD.max(waiting.len() * 2);
+        }
+        while waiting.peek().is_some_and(|next| next.due <= Instant::now()) {
+            if let Some(order) = waiting.pop() {
+                carry_out(&order);
             }
-            waiting.pop();
-            let Some(order) = orders.remove(&id) else { continue };
-            if let Some(engine) = order.engine.upgrade() {
-                // The thread is everyone's: what goes wrong with one store must not end it.
-                let done = catch_unwind(AssertUnwindSafe(|| engine.do_chore(order.chore)));
-                if done.is_err() {
-                    engine.set_poison("a chore of housekeeping panicked");
-                }
-            }
+        }
+    }
+}
+
+/// Does a chore, if its store is still there. The thread is everyone's: what goes wrong with one store must not end it.
+fn carry_out(order: &Order) {
+    if let Some(engine) = order.engine.upgrade() {
+        let done = catch_unwind(AssertUnwindSafe(|| engine.do_chore(order.chore)));
+        if done.is_err() {
+            engine.set_poison("a chore of housekeeping panicked");
         }
     }
 }
@@ -220,7 +244,8 @@ impl Engine {
         let recorded_at = seat.recorded_at;
         if self.put_bookkeeping(seat, Kind::Watermark, recorded_at).is_ok() {
             seat.watermarked = seat.place();
-            seat.unsynced_watermark = true;
+            // Elsewhere the durable mark lies before the watermark, so that the next sync covers it anyway.
+            seat.unsynced_watermark = self.is_sync();
         }
     }
 
