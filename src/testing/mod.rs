@@ -5,5 +5,7 @@ pub mod conformance;
 pub mod data;
 #[doc(hidden)]
 pub mod fuzz;
+#[doc(hidden)]
+pub mod torture;
 
 pub use builders::{NewEventBuilder, StoredEventBuilder};
