@@ -1,11 +1,11 @@
 //! The program `stratalog-torture`: runs one piece of the proof, and writes what it counted for the report.
 
 mod record;
+mod simulated;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use stratalog::testing::torture::Outcome;
 
 /// Runs one piece of the proof that the store keeps its promises. `scripts/torture` runs them all.
 #[derive(Debug, Parser)]
@@ -20,14 +20,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Piece {
-    /// Runs nothing, and counts that.
-    Nothing,
+    /// Random work on a simulated disk, with crashes, faults and crashes within recovery.
+    Simulate(simulated::Simulate),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match cli.piece {
-        Piece::Nothing => Outcome::new("nothing"),
+    let outcome = match &cli.piece {
+        Piece::Simulate(piece) => piece.run(),
     };
     record::settle(&outcome, cli.out.as_deref())
 }
