@@ -17,7 +17,7 @@ pub(crate) use memory::{Files as MemoryFiles, MemoryDisk, MemoryFile};
 pub(crate) use real::{FileSystem, RealDisk, file_system, lock_holder};
 pub(crate) use region::{Region, RegionBytes};
 #[cfg(feature = "testing")]
-pub(crate) use simulated::{Crash, Duty, Fault, Image, SimulatedDisk};
+pub(crate) use simulated::{Duty, Fault, Image, SimulatedDisk};
 
 use crate::vocabulary::error::IoFailure;
 use crate::vocabulary::time::Timestamp;

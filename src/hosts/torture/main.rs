@@ -22,12 +22,18 @@ struct Cli {
 enum Piece {
     /// Random work on a simulated disk, with crashes, faults and crashes within recovery.
     Simulate(simulated::Simulate),
+    /// Every duty of the simulated disk fails with every error, at every call.
+    Faults(simulated::Faults),
+    /// Small cases on the simulated disk, all of them: every moment, every subset of what was not synced.
+    Exhaust(simulated::Exhaust),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.piece {
         Piece::Simulate(piece) => piece.run(),
+        Piece::Faults(piece) => piece.run(),
+        Piece::Exhaust(piece) => piece.run(),
     };
     record::settle(&outcome, cli.out.as_deref())
 }
