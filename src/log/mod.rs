@@ -3,5 +3,7 @@
 mod recovery;
 mod segments;
 
+#[cfg(feature = "testing")]
+pub(crate) use recovery::case_of;
 pub(crate) use recovery::{Reading, Tail, Visitor, foreign, read, repair};
 pub(crate) use segments::{create_segment, is_temporary, segment_name, segment_number};

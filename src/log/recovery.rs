@@ -230,6 +230,24 @@ fn what_stopped(stop: Stop) -> &'static str {
     }
 }
 
+/// What is said of case F.
+const FLOODED: &str = "too much behind the last valid frame looks like frames to tell what was durable";
+/// What is said of case D, between what is wrong and the furthest mark.
+const DURABLE: &str = ", and the log was durable up to ";
+/// What is said of case G, before what is wrong.
+const WHOLE: &str = "the frame's checksums are valid, so it was written whole, but ";
+
+/// The case that an opening was refused for.
+#[cfg(feature = "testing")]
+pub(crate) fn case_of(corruption: &Corruption) -> char {
+    match corruption.what.as_str() {
+        FLOODED => 'F',
+        what if what.contains(DURABLE) => 'D',
+        what if what.starts_with(WHOLE) => 'G',
+        _ => 'E',
+    }
+}
+
 /// Decides what the end of the log is.
 fn judge(files: &Files, walked: &Walked) -> Result<Tail, OpenError> {
     let last = walked.segments.last().map_or(1, |segment| segment.header.number);
@@ -242,8 +260,7 @@ fn judge(files: &Files, walked: &Walked) -> Result<Tail, OpenError> {
         let from = if index + 1 == used { x.offset } else { HEADER_BYTES };
         let found = search_marks(&**file, header, from)?;
         if found.gave_up {
-            let what = "too much behind the last valid frame looks like frames to tell what was durable".into();
-            return Err(Corruption { segment: header.number, offset: from, what }.into());
+            return Err(Corruption { segment: header.number, offset: from, what: FLOODED.into() }.into());
         }
         w = w.max(found.mark.unwrap_or(w));
         behind_is_zero &= found.end == from;
@@ -260,11 +277,11 @@ fn judge(files: &Files, walked: &Walked) -> Result<Tail, OpenError> {
         {
             (found, why) = (Place::start_of(last + 1), what_stopped(stop));
         }
-        let what = format!("{why}, and the log was durable up to {w}");
+        let what = format!("{why}{DURABLE}{w}");
         return Err(Corruption { segment: found.segment, offset: found.offset, what }.into());
     }
     if let Stop::Unfit(why) = walked.end.stop {
-        let what = format!("the frame's checksums are valid, so it was written whole, but {why}");
+        let what = format!("{WHOLE}{why}");
         return Err(Corruption { segment: x.segment, offset: x.offset, what }.into());
     }
     if walked.segments.is_empty() {
@@ -278,8 +295,7 @@ fn judge(files: &Files, walked: &Walked) -> Result<Tail, OpenError> {
     })
 }
 
-/// Makes the end of a log that was not closed durable, and what stands behind it unreadable as frames. Safe to be cut short and
-/// done again.
+/// Makes the end of the log durable, and what stands behind it unreadable as frames. Safe to be cut short and done again.
 ///
 /// # Errors
 /// [`IoFailure`]; the log is then as it was, or further repaired.
@@ -295,9 +311,6 @@ pub(crate) fn repair(disk: &dyn Disk, reading: &Reading) -> Result<(), IoFailure
             disk.remove(name)?;
         }
     }
-    if reading.tail == Tail::Closed {
-        return Ok(());
-    }
     let Some(last) = reading.segments.last() else {
         return Ok(());
     };
@@ -309,7 +322,8 @@ pub(crate) fn repair(disk: &dyn Disk, reading: &Reading) -> Result<(), IoFailure
         zero(&*last.file, last.end, garbage_end)?;
         last.file.sync()?;
     }
-    // A sync that failed before the crash may have left clean pages over stale blocks: write again what is not proven durable.
+    // A sync that failed before the crash may have left clean pages over stale blocks: write again what is not proven durable. Of
+    // a log that was closed that is its last frame alone, whose own sync may be the one that failed.
     for segment in &reading.segments {
         let end = Place { segment: segment.header.number, offset: segment.end };
         if end > reading.chain.mark {

@@ -32,7 +32,7 @@ pub(crate) struct NotMade {
     pub(crate) named: bool,
 }
 
-/// Makes a segment: all blocks allocated and zero, header in place, content and name durable. `first_frames` follow the header.
+/// Makes a segment: all blocks allocated and zero, header in place, content and name durable, and mapped. `first_frames` follow the header.
 ///
 /// It is made under a temporary name, synced, renamed, and the directory synced: under its own name a segment always has a valid
 /// header, so that a damaged one cannot be taken for an unfinished one.
@@ -48,13 +48,15 @@ pub(crate) fn create_segment(
     let name = segment_name(header.number);
     let temporary = format!("{name}{TEMPORARY}");
     let unnamed = |failure| NotMade { failure, named: false };
-    let file = disk.create(&temporary, header.length, wide).map_err(unnamed)?;
+    let file = create_anew(disk, &temporary, header.length, wide).map_err(unnamed)?;
     let made = (|| {
         file.write_at(0, &header.encode())?;
         if !first_frames.is_empty() {
             file.write_at(crate::format::segment_header::HEADER_BYTES, first_frames)?;
         }
         file.sync()?;
+        // Mapped before it has its name: what fails from then on would leave a file that is in the way of the next try.
+        file.region()?;
         disk.rename(&temporary, &name)
     })();
     if let Err(error) = made {
@@ -64,6 +66,17 @@ pub(crate) fn create_segment(
     }
     disk.sync_directory().map_err(|failure| NotMade { failure, named: true })?;
     Ok(file)
+}
+
+/// Makes a file under a temporary name. One that an earlier failure could not remove is in nobody's way.
+fn create_anew(disk: &dyn Disk, temporary: &str, length: u64, wide: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
+    match disk.create(temporary, length, wide) {
+        Err(failure) if failure.source.kind() == std::io::ErrorKind::AlreadyExists => {
+            disk.remove(temporary)?;
+            disk.create(temporary, length, wide)
+        }
+        made => made,
+    }
 }
 
 #[cfg(test)]

@@ -23,17 +23,21 @@ pub(crate) struct Faults {}
 
 impl Faults {
     pub(crate) fn run(&self) -> Outcome {
-        simulation::faults()
+        simulation::faults(simulation::ALL_ERRORS)
     }
 }
 
 /// `exhaust`
 #[derive(Debug, Args)]
-pub(crate) struct Exhaust {}
+pub(crate) struct Exhaust {
+    /// From so many of the states that each moment may leave, recovery is cut short in its turn.
+    #[arg(long, default_value_t = 1_024)]
+    recovered: usize,
+}
 
 impl Exhaust {
     pub(crate) fn run(&self) -> Outcome {
-        simulation::exhaust()
+        simulation::exhaust(self.recovered)
     }
 }
 

@@ -17,8 +17,6 @@ use xxhash_rust::xxh3::xxh3_128;
 const ALL: u64 = 1 << 12;
 /// Where there are more, so many random ones are.
 const SAMPLES: usize = 512;
-/// Images of one moment from which recovery is cut short in its turn, spread over all of them.
-const RECOVERED: usize = 64;
 /// Changes that a scenario may make at most: one that makes more does not end.
 const CHANGES_MOST: u64 = 400;
 
@@ -29,7 +27,7 @@ struct Scenario {
     during: Vec<Act>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) enum Act {
     Do(Deed),
     Close,
@@ -89,9 +87,10 @@ fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Runs all scenarios in all durabilities.
+/// Runs all scenarios in all durabilities. From so many images of each moment, spread over all of them, recovery is cut short in
+/// its turn.
 #[must_use]
-pub fn exhaust() -> Outcome {
+pub fn exhaust(recovered: usize) -> Outcome {
     let begun = Instant::now();
     let mut sum = Outcome::new("exhaust");
     let cases: Vec<(Durability, Scenario)> =
@@ -104,7 +103,7 @@ pub fn exhaust() -> Outcome {
         let mut sum = Outcome::default();
         while let Some((durability, scenario)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
             for after in [false, true] {
-                sum.add(sweep(*durability, scenario, after));
+                sum.add(sweep(*durability, scenario, after, recovered.max(1)));
             }
             sum.count("scenarios", 1);
         }
@@ -123,13 +122,13 @@ pub fn exhaust() -> Outcome {
 }
 
 /// Ends the power at every change of a scenario, one after the other.
-fn sweep(durability: Durability, scenario: &Scenario, after: bool) -> Outcome {
+fn sweep(durability: Durability, scenario: &Scenario, after: bool, recovered: usize) -> Outcome {
     let mut sum = Outcome::default();
     let mut seen = HashSet::new();
     for at in 1..=CHANGES_MOST {
         let setting = Setting { durability, segment_bytes: (16 << 10, 16 << 10), line: 512 };
         let mut world = World::with(setting, 1);
-        let done = end_at(&mut world, scenario, at, after, &mut seen);
+        let done = end_at(&mut world, scenario, (at, after), recovered, &mut seen);
         let place = || {
             format!(
                 "{durability:?}, {}, power ends {} change {at}",
@@ -155,8 +154,8 @@ fn sweep(durability: Durability, scenario: &Scenario, after: bool) -> Outcome {
 fn end_at(
     world: &mut World,
     scenario: &Scenario,
-    at: u64,
-    after: bool,
+    (at, after): (u64, bool),
+    recovered: usize,
     seen: &mut HashSet<u128>,
 ) -> Result<bool, String> {
     let disk = world.disk(MemoryFiles::new());
@@ -169,7 +168,7 @@ fn end_at(
         return Ok(false);
     }
     let images = images(world, &disk);
-    let stride = images.len().div_ceil(RECOVERED);
+    let stride = images.len().div_ceil(recovered);
     for (index, image) in images.into_iter().enumerate() {
         if !seen.insert(digest(world, &image)) {
             world.outcome.count("images seen before (not counted as states)", 1);

@@ -12,6 +12,9 @@ use rustix::io::Errno;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// How many errors there are.
+pub const ALL_ERRORS: usize = ERRORS.len();
+
 /// What a call may fail with. A write that fails does so after any part of it was written, so short writes are among these.
 const ERRORS: [(Errno, &str); 8] = [
     (Errno::IO, "EIO"),
@@ -53,14 +56,14 @@ fn scenario() -> Vec<Act> {
     ]
 }
 
-/// Runs the whole matrix.
+/// Runs the matrix with as many of the errors as asked for.
 #[must_use]
-pub fn faults() -> Outcome {
+pub fn faults(errors: usize) -> Outcome {
     let begun = Instant::now();
     let mut sum = Outcome::new("faults");
     for durability in [Durability::Sync, Durability::Os, Durability::Interval(Duration::from_secs(1))] {
         for duty in Duty::ALL {
-            for (error, name) in ERRORS {
+            for (error, name) in ERRORS.into_iter().take(errors) {
                 for for_good in [false, true] {
                     let outcome = column(durability, Fault { duty, call: 0, for_good, error });
                     let called = outcome.counts.get("runs").copied().unwrap_or(0) > 0;

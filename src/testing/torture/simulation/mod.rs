@@ -4,10 +4,11 @@ mod deeds;
 mod exhaustive;
 mod matrix;
 mod model;
+mod rot;
 mod world;
 
 pub use exhaustive::exhaust;
-pub use matrix::faults;
+pub use matrix::{ALL_ERRORS, faults};
 
 use super::Outcome;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,12 +71,35 @@ mod tests {
 
     #[test]
     fn nothing_promised_is_lost_whatever_a_crash_leaves() {
-        let outcome = simulate(1, 20_000, 2);
+        let outcome = simulate(1, 4_000, 2);
         assert_eq!(outcome.violations, [""; 0]);
-        assert!(outcome.counts["crash states"] >= 20_000);
-        for case in ["A", "B", "C"] {
-            assert!(outcome.counts[&format!("recovery table, case {case}")] >= 100, "{:?}", outcome.counts);
+        assert!(outcome.counts["crash states"] >= 4_000);
+        for case in ["A", "B", "C", "D", "E", "G"] {
+            assert!(
+                outcome.counts.contains_key(&format!("recovery table, case {case}")),
+                "{case}: {:?}",
+                outcome.counts
+            );
         }
+    }
+
+    #[test]
+    fn every_small_case_ends_well() {
+        let outcome = exhaust(4);
+        assert_eq!(outcome.violations, [""; 0]);
+        assert!(outcome.counts["states"] > 1_000, "{:?}", outcome.counts);
+    }
+
+    #[test]
+    fn every_fault_is_survived_and_reported_for_what_it_is() {
+        let outcome = faults(1);
+        assert_eq!(outcome.violations, [""; 0]);
+        assert!(outcome.counts["runs that poisoned the store"] > 100, "{:?}", outcome.counts);
+    }
+
+    #[test]
+    fn a_flood_of_what_looks_like_frames_is_refused() {
+        assert_eq!(World::new(5).flood(), Ok(()));
     }
 
     #[test]

@@ -89,6 +89,13 @@ impl World {
             let end = self.live(&disk)?;
             disk = if self.random.u8(..4) == 0 { self.be_killed(&end)? } else { self.lose_power(&end, images)? };
         }
+        let crash = disk.crash(self.setting.line);
+        if crash.is_settled() {
+            self.rot(crash.outcome(0).files)?;
+        }
+        if self.random.u8(..) == 0 {
+            self.flood()?;
+        }
         Ok(())
     }
 
