@@ -2,6 +2,7 @@
 //!
 //! `scripts/torture` runs them through the program `stratalog-torture`, and tests run a share of each.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
     /// The piece's name.
-    pub piece: &'static str,
+    pub piece: Cow<'static, str>,
     /// What its random choices came from: the same seed makes the same choices.
     pub seed: Option<u64>,
     /// What was counted, by a name that the report shows.
@@ -24,8 +25,8 @@ pub struct Outcome {
 
 impl Outcome {
     /// Nothing counted yet.
-    pub fn new(piece: &'static str) -> Self {
-        Self { piece, ..Self::default() }
+    pub fn new(piece: impl Into<Cow<'static, str>>) -> Self {
+        Self { piece: piece.into(), ..Self::default() }
     }
 
     /// Counts `by` more of `what`.

@@ -1,11 +1,12 @@
 //! The program `stratalog-torture`: runs one piece of the proof, and writes what it counted for the report.
 
+mod provenance;
 mod record;
+mod report;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use stratalog::testing::torture::Outcome;
 
 /// Runs one piece of the proof that the store keeps its promises. `scripts/torture` runs them all.
 #[derive(Debug, Parser)]
@@ -20,14 +21,20 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Piece {
-    /// Runs nothing, and counts that.
-    Nothing,
+    /// Records what a script counted.
+    Record(record::Counted),
+    /// Writes RELIABILITY.md from the records in a folder.
+    Report(report::Report),
+    /// Prints the digest of the source that records carry.
+    Source,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match cli.piece {
-        Piece::Nothing => Outcome::new("nothing"),
+    let outcome = match &cli.piece {
+        Piece::Record(counted) => counted.outcome(),
+        Piece::Report(report) => return report.run(),
+        Piece::Source => return report::source(),
     };
     record::settle(&outcome, cli.out.as_deref())
 }
