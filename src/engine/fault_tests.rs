@@ -31,6 +31,8 @@ struct Plan {
     sync_once: AtomicBool,
     /// The next sync panics.
     panic_once: AtomicBool,
+    /// A sync takes so many milliseconds longer.
+    slow: AtomicUsize,
     write: AtomicBool,
     create: AtomicBool,
     syncs: AtomicUsize,
@@ -115,6 +117,7 @@ impl DiskFile for FaultyFile {
     }
     fn sync(&self) -> Result<(), IoFailure> {
         self.1.syncs.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(self.1.slow.load(Ordering::Relaxed) as u64));
         assert!(!self.1.panic_once.swap(false, Ordering::Relaxed), "a sync that panics");
         Plan::check(&self.1.sync, "sync", ErrorKind::Other)?;
         let once = AtomicBool::new(self.1.sync_once.swap(false, Ordering::Relaxed));
@@ -186,6 +189,24 @@ fn a_sync_that_fails_once_is_not_tried_again() {
     let error = append(&engine, "a", &Condition::any()).unwrap_err();
     assert!(matches!(error, AppendError::Poisoned { unknown: true, .. }), "{error}");
     assert_eq!(plan.syncs.load(Ordering::Relaxed), before + 1);
+}
+
+#[test]
+fn nobody_is_answered_before_the_sync_that_covers_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, plan) = open(directory.path(), Durability::Sync).unwrap();
+    // Long enough for others to come while one syncs.
+    plan.slow.store(5, Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    let receipt = append(&engine, "a", &Condition::any()).unwrap();
+                    assert!(engine.durable_revision() >= receipt.revision(), "{receipt:?}");
+                }
+            });
+        }
+    });
 }
 
 #[test]
