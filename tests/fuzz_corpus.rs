@@ -73,7 +73,7 @@ fn headers() {
 
 #[test]
 fn directories() {
-    run("directory", 2_000, fuzz::directory);
+    run("directory", 500, fuzz::directory);
 }
 
 #[test]

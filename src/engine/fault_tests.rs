@@ -233,6 +233,8 @@ fn a_refusal_that_rests_on_events_that_never_came_is_poisoned_too() {
     let directory = tempfile::tempdir().unwrap();
     let (engine, plan) = open(directory.path(), Durability::Sync).unwrap();
     plan.sync.store(true, Ordering::Relaxed);
+    // The sync fails late, so that others come while it is under way.
+    plan.slow.store(50, Ordering::Relaxed);
     let outcomes: Vec<AppendError> = std::thread::scope(|scope| {
         let run = || scope.spawn(|| append(&engine, "a", &stream_is_empty()).unwrap_err());
         let threads: Vec<_> = (0..8).map(|_| run()).collect();

@@ -1,5 +1,7 @@
 //! The fuzz targets of what people write: JSON of events and identifiers, times, names.
 
+#![expect(clippy::panic, reason = "a fuzz target panics where a promise is broken")]
+
 use super::choices::Choices;
 use crate::vocabulary::append::{Append, AppendPart, check};
 use crate::vocabulary::attributes::{AttributeValue, Attributes};
@@ -26,12 +28,13 @@ pub(super) fn json(data: &[u8]) {
     }
 }
 
-/// What is read is written in a form that reads as the same.
-fn reads_again<T: DeserializeOwned + Serialize + PartialEq + Debug>(text: &[u8]) {
+/// What is read is written in a form that reads as what is written the same. (Spaces within a payload are not kept.)
+fn reads_again<T: DeserializeOwned + Serialize + Debug>(text: &[u8]) {
     let Ok(read) = serde_json::from_slice::<T>(text) else { return };
     let written = serde_json::to_vec(&read);
-    let again = written.as_ref().map(|written| serde_json::from_slice::<T>(written));
-    assert!(matches!(&again, Ok(Ok(again)) if *again == read), "{again:?} from {read:?}");
+    let Ok(written) = &written else { panic!("{written:?} from {read:?}") };
+    let again = serde_json::from_slice::<T>(written).and_then(|again| serde_json::to_vec(&again));
+    assert!(again.as_ref().is_ok_and(|again| again == written), "{again:?} from {read:?}");
 }
 
 fn time(text: &[u8]) {

@@ -20,8 +20,16 @@ struct Bar {
 }
 
 /// The targets whose input is what is read from disk, or from people.
-pub(super) const DECODERS: &[&str] =
-    &["fuzz-frame", "fuzz-segment", "fuzz-header", "fuzz-lines", "fuzz-json", "fuzz-store", "fuzz-directory"];
+pub(super) const DECODERS: &[&str] = &[
+    "fuzz-frame",
+    "fuzz-names",
+    "fuzz-segment",
+    "fuzz-header",
+    "fuzz-lines",
+    "fuzz-json",
+    "fuzz-store",
+    "fuzz-directory",
+];
 
 const BARS: &[Bar] = &[
     bar("Simulated crash states", Goal::AtLeast(10_000_000), &["simulate"], &["crash states"]),
