@@ -48,7 +48,7 @@ pub(super) fn run(records: &[&Record]) -> String {
         ("Commit", distinct(records, |record| &record.provenance.commit)),
         ("Digest of the source", distinct(records, |record| &record.provenance.source)),
         ("First and last record", format!("{first}, {last}")),
-        ("Time of all pieces together", format!("{:.0} minutes; pieces run side by side", seconds / 60.0)),
+        ("Time of all pieces together", format!("{:.0} minutes", seconds / 60.0)),
         ("Kernel", distinct(records, |record| &record.provenance.kernel)),
         ("Processor", distinct(records, |record| &record.provenance.processor)),
         ("File system of temporary files", distinct(records, |record| &record.provenance.file_system)),
@@ -69,7 +69,7 @@ pub(super) fn pieces(records: &[&Record]) -> String {
     for (piece, all) in by_piece {
         let counted = once(&all);
         let ran: Vec<&Record> = counted.iter().copied().filter(|record| record.skipped.is_none()).collect();
-        let seconds: f64 = ran.iter().map(|record| record.seconds).sum();
+        let seconds = ran.iter().fold(0.0, |sum, record| sum + record.seconds);
         let seeds: Vec<String> = ran.iter().filter_map(|record| record.seed).map(|seed| seed.to_string()).collect();
         let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
         for (what, count) in counted.iter().flat_map(|record| &record.counts) {
