@@ -65,3 +65,23 @@ fn stores() {
 fn import_lines() {
     run("lines", 10_000, lines);
 }
+
+#[test]
+fn headers() {
+    run("header", 100_000, fuzz::header);
+}
+
+#[test]
+fn directories() {
+    run("directory", 500, fuzz::directory);
+}
+
+#[test]
+fn json_of_values() {
+    run("json", 50_000, fuzz::json);
+}
+
+#[test]
+fn names() {
+    run("names", 50_000, fuzz::names);
+}

@@ -28,6 +28,12 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 struct Plan {
     sync: AtomicBool,
+    /// The next sync fails, and none after it.
+    sync_once: AtomicBool,
+    /// The next sync panics.
+    panic_once: AtomicBool,
+    /// A sync takes so many milliseconds longer.
+    slow: AtomicUsize,
     write: AtomicBool,
     create: AtomicBool,
     syncs: AtomicUsize,
@@ -79,12 +85,14 @@ impl Disk for FaultyDisk {
         Ok(Arc::new(FaultyFile(self.0.open(name, write)?, Arc::clone(&self.1))))
     }
     fn rename(&self, from: &str, to: &str) -> Result<(), IoFailure> {
+        self.1.deeds.lock().push((from.to_owned(), "rename"));
         self.0.rename(from, to)
     }
     fn remove(&self, name: &str) -> Result<(), IoFailure> {
         self.0.remove(name)
     }
     fn sync_directory(&self) -> Result<(), IoFailure> {
+        self.1.deeds.lock().push((".".to_owned(), "sync"));
         self.0.sync_directory()
     }
     fn random(&self) -> [u8; 16] {
@@ -116,7 +124,11 @@ impl DiskFile for FaultyFile {
     }
     fn sync(&self) -> Result<(), IoFailure> {
         self.1.syncs.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(self.1.slow.load(Ordering::Relaxed) as u64));
+        assert!(!self.1.panic_once.swap(false, Ordering::Relaxed), "a sync that panics");
         Plan::check(&self.1.sync, "sync", ErrorKind::Other)?;
+        let once = AtomicBool::new(self.1.sync_once.swap(false, Ordering::Relaxed));
+        Plan::check(&once, "sync", ErrorKind::Other)?;
         self.note("sync");
         self.0.sync()
     }
@@ -175,10 +187,61 @@ fn a_failed_sync_poisons_and_is_never_tried_again() {
 }
 
 #[test]
+fn a_sync_that_fails_once_is_not_tried_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, plan) = open(directory.path(), Durability::Sync).unwrap();
+    plan.sync_once.store(true, Ordering::Relaxed);
+    let before = plan.syncs.load(Ordering::Relaxed);
+    // A second sync would succeed, and say nothing of what the first one lost.
+    let error = append(&engine, "a", &Condition::any()).unwrap_err();
+    assert!(matches!(error, AppendError::Poisoned { unknown: true, .. }), "{error}");
+    assert_eq!(plan.syncs.load(Ordering::Relaxed), before + 1);
+}
+
+#[test]
+fn nobody_is_answered_before_the_sync_that_covers_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, plan) = open(directory.path(), Durability::Sync).unwrap();
+    // Long enough for others to come while one syncs.
+    plan.slow.store(5, Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    let receipt = append(&engine, "a", &Condition::any()).unwrap();
+                    assert!(engine.durable_revision() >= receipt.revision(), "{receipt:?}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_leader_that_panics_leaves_nobody_asleep() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, plan) = open(directory.path(), Durability::Sync).unwrap();
+    plan.panic_once.store(true, Ordering::Relaxed);
+    let begun = std::time::Instant::now();
+    let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let run = || scope.spawn(|| append(&engine, "a", &Condition::any()));
+        let threads: Vec<_> = (0..8).map(|_| run()).collect();
+        threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+    });
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 1, "one thread led, and panicked");
+    for outcome in outcomes.into_iter().flatten() {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, AppendError::Poisoned { .. }), "{error}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "woken, and not by a deadline");
+}
+
+#[test]
 fn a_refusal_that_rests_on_events_that_never_came_is_poisoned_too() {
     let directory = tempfile::tempdir().unwrap();
     let (engine, plan) = open(directory.path(), Durability::Sync).unwrap();
     plan.sync.store(true, Ordering::Relaxed);
+    // The sync fails late, so that others come while it is under way.
+    plan.slow.store(50, Ordering::Relaxed);
     let outcomes: Vec<AppendError> = std::thread::scope(|scope| {
         let run = || scope.spawn(|| append(&engine, "a", &stream_is_empty()).unwrap_err());
         let threads: Vec<_> = (0..8).map(|_| run()).collect();
@@ -280,6 +343,34 @@ fn all_is_synced_before_the_last_frame_is_written() {
         let deeds = plan.deeds_to("0000000001.segment");
         assert!(deeds.ends_with(&["sync", "write", "sync"]), "idle {idle}: {deeds:?}");
     }
+}
+
+#[test]
+fn a_segment_is_synced_before_it_has_its_name_and_the_name_before_it_is_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, plan) = open(directory.path(), Durability::Sync).unwrap();
+    while engine.visible_place().segment < 2 {
+        append(&engine, "a", &Condition::any()).unwrap();
+    }
+    // The file is known by the name that it was made under.
+    let made = |(name, _): &&(String, &str)| name == "0000000002.segment.tmp" || name == ".";
+    let deeds: Vec<_> = plan.deeds.lock().iter().filter(made).map(|(name, deed)| (name.len() > 1, *deed)).collect();
+    let first: Vec<_> = deeds.iter().skip_while(|(of_segment, _)| !of_segment).take(5).copied().collect();
+    let expected = [(true, "write"), (true, "sync"), (true, "rename"), (false, "sync"), (true, "write")];
+    assert_eq!(first, expected, "header, content, name, directory, first frames: {deeds:?}");
+}
+
+#[test]
+fn an_opening_after_a_crash_writes_and_syncs_what_no_mark_proves() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, _) = open(directory.path(), Durability::Os).unwrap();
+    append(&engine, "a", &Condition::any()).unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let name = "0000000001.segment";
+    std::fs::copy(directory.path().join(name), copy.path().join(name)).unwrap();
+    let (_engine, plan) = open(copy.path(), Durability::Os).unwrap();
+    let deeds = plan.deeds_to(name);
+    assert!(deeds.ends_with(&["write", "sync"]), "a sync may have failed before the crash: {deeds:?}");
 }
 
 /// Changes the last transaction in a segment's bytes and makes its checksums valid again.

@@ -1,10 +1,13 @@
 //! The bodies of the fuzz targets: each takes any bytes, and panics when a promise is broken.
 
 mod choices;
+mod directory;
 mod edits;
 mod frames;
+mod headers;
 mod segments;
 mod stores;
+mod values;
 
 use choices::Choices;
 
@@ -39,4 +42,40 @@ pub fn store(data: &[u8]) {
         0 => stores::open_any_image(&mut choices),
         _ => stores::write_damage_open(&mut choices),
     }
+}
+
+/// A segment's header: from any bytes, from any fields and back, and with a byte changed.
+///
+/// # Panics
+/// When reading panics, does not give back what was written, or a changed byte goes unnoticed.
+pub fn header(data: &[u8]) {
+    let mut choices = Choices::new(data);
+    match choices.byte() % 2 {
+        0 => headers::arbitrary(choices.rest()),
+        _ => headers::damaged(&mut choices),
+    }
+}
+
+/// A directory of any files: odd names, odd lengths, files that were being made, files of others.
+///
+/// # Panics
+/// As [`store`]; and when opening touches a file that is not the store's.
+pub fn directory(data: &[u8]) {
+    directory::open(&mut Choices::new(data));
+}
+
+/// JSON of new and stored events, identifiers and times.
+///
+/// # Panics
+/// When what was read does not read the same once it is written.
+pub fn json(data: &[u8]) {
+    values::json(data);
+}
+
+/// Names, ids, attributes and records as callers give them, under limits.
+///
+/// # Panics
+/// When what is too long passes, or an error does not say what is too long.
+pub fn names(data: &[u8]) {
+    values::names(data);
 }

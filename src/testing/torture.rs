@@ -4,6 +4,7 @@
 
 pub mod simulation;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
     /// The piece's name.
-    pub piece: &'static str,
+    pub piece: Cow<'static, str>,
     /// What its random choices came from: the same seed makes the same choices.
     pub seed: Option<u64>,
     /// What was counted, by a name that the report shows.
@@ -26,8 +27,8 @@ pub struct Outcome {
 
 impl Outcome {
     /// Nothing counted yet.
-    pub fn new(piece: &'static str) -> Self {
-        Self { piece, ..Self::default() }
+    pub fn new(piece: impl Into<Cow<'static, str>>) -> Self {
+        Self { piece: piece.into(), ..Self::default() }
     }
 
     /// Counts `by` more of `what`.

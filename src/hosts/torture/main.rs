@@ -1,7 +1,9 @@
 //! The program `stratalog-torture`: runs one piece of the proof, and writes what it counted for the report.
 
+mod provenance;
 mod record;
 mod simulated;
+mod report;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -26,6 +28,12 @@ enum Piece {
     Faults(simulated::Faults),
     /// Small cases on the simulated disk, all of them: every moment, every subset of what was not synced.
     Exhaust(simulated::Exhaust),
+    /// Records what a script counted.
+    Record(record::Counted),
+    /// Writes RELIABILITY.md from the records in a folder.
+    Report(report::Report),
+    /// Prints the digest of the source that records carry.
+    Source,
 }
 
 fn main() -> ExitCode {
@@ -34,6 +42,9 @@ fn main() -> ExitCode {
         Piece::Simulate(piece) => piece.run(),
         Piece::Faults(piece) => piece.run(),
         Piece::Exhaust(piece) => piece.run(),
+        Piece::Record(counted) => counted.outcome(),
+        Piece::Report(report) => return report.run(),
+        Piece::Source => return report::source(),
     };
     record::settle(&outcome, cli.out.as_deref())
 }

@@ -50,7 +50,8 @@ struct Damage {
 pub(super) fn write_damage_open(choices: &mut Choices<'_>) {
     let (mut files, appended) = write(choices);
     let damage = damage(choices, &mut files);
-    let found = open_and_verify(&files, damage.forged);
+    let forged = if damage.forged { Forged::Frames } else { Forged::Nothing };
+    let found = open_and_verify(&files, forged);
     let Some(found) = found else { return };
     if damage.forged {
         return;
@@ -211,7 +212,7 @@ pub(super) fn open_any_image(choices: &mut Choices<'_>) {
             break;
         }
     }
-    open_and_verify(&files, true);
+    open_and_verify(&files, Forged::Frames);
 }
 
 /// What an opened store holds.
@@ -222,14 +223,26 @@ struct Contents {
     last: Option<usize>,
 }
 
-struct Found {
+/// What the fuzzer made up, so that more kinds of refusal are in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Forged {
+    Nothing,
+    /// Frames, checksums included.
+    Frames,
+    /// The names of files too.
+    Names,
+}
+
+pub(super) struct Found {
     contents: Result<Contents, String>,
     verdict: Option<Verdict>,
+    /// The files after the store was opened and closed.
+    pub(super) files: MemoryFiles,
 }
 
 /// Verifies and opens copies of the files. Both must agree, and opening once more must find the same, whether the store was
 /// closed in between or its process died.
-fn open_and_verify(files: &MemoryFiles, forged: bool) -> Option<Found> {
+pub(super) fn open_and_verify(files: &MemoryFiles, forged: Forged) -> Option<Found> {
     let verified = verify_on(&MemoryDisk::new(files.clone()), &mut |_| {});
     let disk = Arc::new(MemoryDisk::new(files.clone()));
     let store = match open(&disk, Durability::Sync) {
@@ -250,17 +263,19 @@ fn open_and_verify(files: &MemoryFiles, forged: bool) -> Option<Found> {
     });
     let after_kill = MemoryDisk::new(disk.files());
     store.close().expect("closing works");
+    let closed = disk.files();
     for (how, again) in [("killed", Arc::new(after_kill)), ("closed", disk)] {
         let store = open(&again, Durability::Sync).unwrap_or_else(|error| panic!("{how}, then: {error}"));
         assert_eq!(read(&store), contents, "{how}");
     }
-    Some(Found { contents, verdict })
+    Some(Found { contents, verdict, files: closed })
 }
 
-fn assert_refusal(error: &OpenError, forged: bool) {
+fn assert_refusal(error: &OpenError, forged: Forged) {
     match error {
         OpenError::Corrupt(found) => assert!(found.segment > 0 && !found.what.is_empty(), "{found:?}"),
-        other => assert!(forged && matches!(other, OpenError::NewerFormat { .. }), "{other}"),
+        OpenError::NewerFormat { .. } => assert!(forged >= Forged::Frames, "{error}"),
+        other => assert!(forged == Forged::Names && matches!(other, OpenError::NotAStore { .. }), "{other}"),
     }
 }
 
