@@ -8,12 +8,16 @@ mod fork;
 mod memory;
 mod real;
 mod region;
+#[cfg(feature = "testing")]
+mod shutdown;
 
 pub(crate) use fork::ForkGuard;
 #[cfg(feature = "testing")]
 pub(crate) use memory::{Files as MemoryFiles, MemoryDisk, MemoryFile};
 pub(crate) use real::{FileSystem, RealDisk, file_system, lock_holder};
 pub(crate) use region::{Region, RegionBytes};
+#[cfg(feature = "testing")]
+pub use shutdown::{Shutdown, shut_down};
 
 use crate::vocabulary::error::IoFailure;
 use std::fmt;

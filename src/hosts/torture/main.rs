@@ -1,8 +1,10 @@
 //! The program `stratalog-torture`: runs one piece of the proof, and writes what it counted for the report.
 
+mod kernel;
 mod record;
 
 use clap::{Parser, Subcommand};
+use kernel::{check, kills, power_cuts, scenario, syscall_faults, workload};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use stratalog::testing::torture::Outcome;
@@ -22,12 +24,24 @@ struct Cli {
 enum Piece {
     /// Runs nothing, and counts that.
     Nothing,
+    Workload(workload::Args),
+    Check(check::Args),
+    Kills(kills::Args),
+    PowerCuts(power_cuts::Args),
+    Scenario(scenario::Args),
+    SyscallFaults(syscall_faults::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.piece {
         Piece::Nothing => Outcome::new("nothing"),
+        Piece::Workload(args) => return workload::run(&args),
+        Piece::Check(args) => check::run(&args),
+        Piece::Kills(args) => kills::run(&args),
+        Piece::PowerCuts(args) => power_cuts::run(&args),
+        Piece::Scenario(args) => return scenario::run(&args),
+        Piece::SyscallFaults(args) => syscall_faults::run(&args),
     };
     record::settle(&outcome, cli.out.as_deref())
 }
