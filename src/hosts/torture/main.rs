@@ -4,7 +4,7 @@ mod kernel;
 mod record;
 
 use clap::{Parser, Subcommand};
-use kernel::{check, kills, power_cuts, scenario, syscall_faults, workload};
+use kernel::{check, full_disks, kills, power_cuts, scenario, syscall_faults, thin_device, workload};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use stratalog::testing::torture::Outcome;
@@ -28,6 +28,8 @@ enum Piece {
     Check(check::Args),
     Kills(kills::Args),
     PowerCuts(power_cuts::Args),
+    ThinDevice(thin_device::Args),
+    FullDisks(full_disks::Args),
     Scenario(scenario::Args),
     SyscallFaults(syscall_faults::Args),
 }
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         Piece::Check(args) => check::run(&args),
         Piece::Kills(args) => kills::run(&args),
         Piece::PowerCuts(args) => power_cuts::run(&args),
+        Piece::ThinDevice(args) => thin_device::run(&args),
+        Piece::FullDisks(args) => full_disks::run(&args),
         Piece::Scenario(args) => return scenario::run(&args),
         Piece::SyscallFaults(args) => syscall_faults::run(&args),
     };

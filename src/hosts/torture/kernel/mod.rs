@@ -4,11 +4,13 @@ pub(crate) mod acks;
 pub(crate) mod check;
 pub(crate) mod child;
 pub(crate) mod content;
+pub(crate) mod full_disks;
 pub(crate) mod kills;
 pub(crate) mod mounts;
 pub(crate) mod power_cuts;
 pub(crate) mod scenario;
 pub(crate) mod syscall_faults;
+pub(crate) mod thin_device;
 pub(crate) mod workload;
 
 use std::path::PathBuf;
