@@ -17,7 +17,7 @@ pub(crate) use memory::{Files as MemoryFiles, MemoryDisk, MemoryFile};
 pub(crate) use real::{FileSystem, RealDisk, file_system, lock_holder};
 pub(crate) use region::{Region, RegionBytes};
 #[cfg(feature = "testing")]
-pub use shutdown::{Shutdown, shut_down};
+pub use shutdown::{Shutdown, shut_down, write_back};
 
 use crate::vocabulary::error::IoFailure;
 use std::fmt;

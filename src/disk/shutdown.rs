@@ -1,4 +1,4 @@
-//! Shutting a file system down, as a power cut would: for tests on real kernels.
+//! What a kernel may do at any time, asked for: writing some pages back, and a power cut. For tests on real kernels.
 
 use std::fs::File;
 use std::io;
@@ -40,5 +40,30 @@ pub fn shut_down(path: &Path, how: Shutdown) -> io::Result<()> {
 /// Always.
 #[cfg(not(target_os = "linux"))]
 pub fn shut_down(_path: &Path, _how: Shutdown) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Lets the kernel write a part of a file back, as it may do at any time, and does not wait for it. Nothing is durable by this, and
+/// the page cache keeps it.
+///
+/// # Errors
+/// The system's.
+#[cfg(target_os = "linux")]
+pub fn write_back(file: &File, offset: i64, length: i64) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    // SAFETY: the descriptor is that of `file`, which is open for the time of the call; no memory of this process is passed, and
+    // none of it changes.
+    match unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, libc::SYNC_FILE_RANGE_WRITE) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Other systems have no such request.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn write_back(_file: &File, _offset: i64, _length: i64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -6,7 +6,9 @@ use super::{Failure, Mode};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use stratalog::testing::torture::Outcome;
-use stratalog::{EventStore, OpenError, OpenMode, ReadError, Revision, StoredEvent, StoredTransaction, Verdict, verify};
+use stratalog::{
+    EventStore, OpenError, OpenMode, ReadError, Revision, StoredEvent, StoredTransaction, Verdict, verify,
+};
 use xxhash_rust::xxh3::Xxh3;
 
 /// What cut the workload short.
@@ -62,7 +64,8 @@ struct Claims {
 impl Claims {
     fn read(records: &[Record], after: After) -> Result<Self, Failure> {
         let begun = records.iter().find(|record| record.kind == Kind::Begun).ok_or("the ack log has no beginning")?;
-        let mode = *Mode::ALL.iter().find(|mode| mode.code() == begun.thread).ok_or("unknown durability in the ack log")?;
+        let mode =
+            *Mode::ALL.iter().find(|mode| mode.code() == begun.thread).ok_or("unknown durability in the ack log")?;
         let mut claims = Self {
             seed: begun.counter,
             mode,
@@ -207,7 +210,13 @@ impl<'a> Judge<'a> {
 
     /// Walks through all transactions: whole, in order, none that nobody submitted, and each that was acknowledged in its place.
     fn walk(&self, store: &EventStore) -> Result<Result<Found, String>, ReadError> {
-        let mut walk = Walk { claims: &self.claims, revision: 0, next: BTreeMap::new(), positions: HashMap::new(), hash: Xxh3::new() };
+        let mut walk = Walk {
+            claims: &self.claims,
+            revision: 0,
+            next: BTreeMap::new(),
+            positions: HashMap::new(),
+            hash: Xxh3::new(),
+        };
         if self.claims.base.revision == 0 && self.claims.base.digest != walk.hash.digest() {
             return Ok(Err("the base of an empty log has a digest".into()));
         }
@@ -218,7 +227,11 @@ impl<'a> Judge<'a> {
         }
         let scanned = store.log().scan().reverse().limit(1).read()?.first().map_or(0, |event| event.revision().get());
         if (scanned, store.revision()?.get()) != (walk.revision, walk.revision) {
-            return Ok(Err(format!("{} events walked, {scanned} by the scan, revision {:?}", walk.revision, store.revision())));
+            return Ok(Err(format!(
+                "{} events walked, {scanned} by the scan, revision {:?}",
+                walk.revision,
+                store.revision()
+            )));
         }
         Ok(Ok(Found { revision: walk.revision, digest: walk.hash.digest() }))
     }
@@ -229,13 +242,19 @@ impl<'a> Judge<'a> {
         let found = found.unwrap_or(Found { revision: 0, digest: Xxh3::new().digest() });
         if found.revision < claims.floor {
             let told = claims.acked.range(found.revision..).count();
-            let what = format!("revision {} is back, {} was promised, {told} acknowledged transactions are gone", found.revision, claims.floor);
+            let what = format!(
+                "revision {} is back, {} was promised, {told} acknowledged transactions are gone",
+                found.revision, claims.floor
+            );
             self.broken(outcome, what);
         }
         let kept = claims.acked.values().filter(|record| record.revision <= found.revision).count() as u64;
         let lost = claims.acked.len() as u64 - kept;
         outcome.count("acknowledged transactions checked", kept);
-        outcome.count("acknowledged transactions lost, as their durability allows", if claims.floor > found.revision { 0 } else { lost });
+        outcome.count(
+            "acknowledged transactions lost, as their durability allows",
+            if claims.floor > found.revision { 0 } else { lost },
+        );
         let unanswered = claims.submitted.len().saturating_sub(claims.acked.len()) as u64;
         outcome.count("transactions without an answer", unanswered);
         outcome.count("cycles judged", 1);
@@ -287,7 +306,9 @@ impl Walk<'_> {
         self.revision = revision;
         let base = self.claims.base;
         if revision == base.revision && self.hash.digest() != base.digest {
-            return Err(format!("what was there up to revision {revision} before the workload is not what is there now"));
+            return Err(format!(
+                "what was there up to revision {revision} before the workload is not what is there now"
+            ));
         }
         if revision > base.revision && basis < base.revision {
             return Err(format!("a transaction spans revision {}, where another one ended before", base.revision));

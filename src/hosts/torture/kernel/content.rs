@@ -75,7 +75,8 @@ pub(crate) struct Plan {
 impl Plan {
     /// The transaction that the thread's counter stands for.
     pub(crate) fn of(seed: u64, thread: u32, counter: u64) -> Self {
-        let mixed = seed ^ u64::from(thread).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ counter.wrapping_mul(0xd1b5_4a32_d192_ed03);
+        let mixed =
+            seed ^ u64::from(thread).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ counter.wrapping_mul(0xd1b5_4a32_d192_ed03);
         let mut random = fastrand::Rng::with_seed(mixed);
         let own = |payload| Planned { category: OWN, stream: thread.to_string(), payload };
         let mut events = Vec::new();

@@ -85,7 +85,8 @@ fn fill(disk: &Path, acks: &Path, random: &mut fastrand::Rng, outcome: &mut Outc
                 leave_no_temporary(&store, outcome)?;
                 room_left -= 1;
                 // In two steps: a store that could not even begin fills up what it gets, and needs room once more.
-                let kept = if room_left > 0 && !was_ready { ballast.metadata()?.len().saturating_sub(ROOM / 2) } else { 0 };
+                let kept =
+                    if room_left > 0 && !was_ready { ballast.metadata()?.len().saturating_sub(ROOM / 2) } else { 0 };
                 ballast.set_len(kept)?;
                 child.tell()?;
             }

@@ -89,7 +89,13 @@ fn kill_once(
     outcome: &mut Outcome,
 ) -> Result<bool, Failure> {
     // So that there is a log, however early the kill comes.
-    AckLog::open(acks)?.put(Record { kind: Kind::Begun, thread: load.mode.code(), counter: load.seed, basis: 0, revision: 0 })?;
+    AckLog::open(acks)?.put(Record {
+        kind: Kind::Begun,
+        thread: load.mode.code(),
+        counter: load.seed,
+        basis: 0,
+        revision: 0,
+    })?;
     let mut child = Workload::start::<&str>(store, acks, load, &[])?;
     if random.u8(0..6) == 0 {
         outcome.count("kills while starting or opening", 1);

@@ -93,7 +93,11 @@ impl Common {
 }
 
 /// Runs a piece. What fails in the harness itself counts as a violation: a piece that did not run must not look like one that did.
-pub(crate) fn piece(name: &'static str, seed: Option<u64>, body: impl FnOnce(&mut Outcome) -> Result<(), Failure>) -> Outcome {
+pub(crate) fn piece(
+    name: &'static str,
+    seed: Option<u64>,
+    body: impl FnOnce(&mut Outcome) -> Result<(), Failure>,
+) -> Outcome {
     let begun = std::time::Instant::now();
     let mut outcome = Outcome::new(name);
     outcome.seed = seed;

@@ -15,17 +15,24 @@ pub(crate) fn enter() -> Result<(), String> {
         return Ok(());
     }
     let namespace = ["--mount", "--propagation", "private"];
-    let probe = Command::new("unshare").args(namespace).args(["mount", "-t", "tmpfs", "tmpfs"]).arg(std::env::temp_dir()).output();
+    let probe = Command::new("unshare")
+        .args(namespace)
+        .args(["mount", "-t", "tmpfs", "tmpfs"])
+        .arg(std::env::temp_dir())
+        .output();
     match probe {
         Ok(output) if output.status.success() => {}
         Ok(output) => {
             let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(format!("mounting is not allowed here ({why}): run it as root, in a container with --privileged"));
+            return Err(format!(
+                "mounting is not allowed here ({why}): run it as root, in a container with --privileged"
+            ));
         }
         Err(error) => return Err(format!("unshare cannot be run ({error}): install util-linux")),
     }
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let failed = Command::new("unshare").args(namespace).arg(program).args(std::env::args_os().skip(1)).env(INSIDE, "1").exec();
+    let failed =
+        Command::new("unshare").args(namespace).arg(program).args(std::env::args_os().skip(1)).env(INSIDE, "1").exec();
     Err(format!("unshare: {failed}"))
 }
 
@@ -99,13 +106,6 @@ pub(crate) enum FileSystem {
 }
 
 impl FileSystem {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            FileSystem::Ext4 => "ext4",
-            FileSystem::Xfs => "xfs",
-        }
-    }
-
     fn tool(self) -> (&'static str, &'static str) {
         match self {
             FileSystem::Ext4 => ("mkfs.ext4", "e2fsprogs"),
@@ -135,9 +135,8 @@ pub(crate) fn install(tool: &str, package: &str) -> Result<(), String> {
     if is_there() {
         return Ok(());
     }
-    let installed = command("apt-get", &["update"]).and_then(|_| {
-        command("apt-get", &["install", "--yes", "--no-install-recommends", package])
-    });
+    let installed = command("apt-get", &["update"])
+        .and_then(|_| command("apt-get", &["install", "--yes", "--no-install-recommends", package]));
     match installed {
         Ok(_) if is_there() => Ok(()),
         Ok(_) => Err(format!("{tool} is not there, also after installing {package}")),

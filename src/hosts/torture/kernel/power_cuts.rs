@@ -8,7 +8,7 @@ use super::workload::exit;
 use super::{Common, Failure, Mode};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use stratalog::testing::torture::{Outcome, Shutdown, shut_down};
+use stratalog::testing::torture::{Outcome, Shutdown, shut_down, write_back};
 
 /// SIGKILL and SIGBUS, by their numbers on Linux.
 const SIGKILL: i32 = 9;
@@ -82,7 +82,14 @@ impl Bench {
         }
         let mount = scratch.join("mount");
         let store = mount.join("none yet");
-        Ok(Self { image, mount, acks: scratch.join("acks"), random: fastrand::Rng::with_seed(seed), content_seed: 0, store })
+        Ok(Self {
+            image,
+            mount,
+            acks: scratch.join("acks"),
+            random: fastrand::Rng::with_seed(seed),
+            content_seed: 0,
+            store,
+        })
     }
 
     fn cycle(&mut self, cycle: u64, outcome: &mut Outcome) -> Result<(), Failure> {
@@ -102,7 +109,9 @@ impl Bench {
         // So that there is a log, however early the cut comes.
         let begun = Record { kind: Kind::Begun, thread: mode.code(), counter: load.seed, basis: 0, revision: 0 };
         AckLog::open(&self.acks)?.put(begun)?;
-        let mut child = Workload::start::<&str>(&self.store, &self.acks, load, &[])?;
+        let segment = super::SEGMENT_BYTES << [0, 0, 1, 3][random.usize(..4)];
+        let more = ["--segment-bytes".to_owned(), segment.to_string()];
+        let mut child = Workload::start(&self.store, &self.acks, load, &more)?;
         if random.u8(0..8) == 0 {
             outcome.count("cuts while starting or opening", 1);
             std::thread::sleep(Duration::from_micros(random.u64(0..8_000)));
@@ -146,7 +155,7 @@ impl Bench {
 
 /// Lets the kernel write back some pages and not others, as it may at any time: else a cut finds all or nothing written.
 fn stray_write_back(store: &Path, random: &mut fastrand::Rng) -> Result<(), Failure> {
-    const PAGE: u64 = 4_096;
+    const PAGE: i64 = 4_096;
     // The store may not be there yet, and its files come and go.
     let Ok(entries) = std::fs::read_dir(store) else { return Ok(()) };
     let mut segments: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -154,10 +163,9 @@ fn stray_write_back(store: &Path, random: &mut fastrand::Rng) -> Result<(), Fail
     segments.sort();
     for path in segments.iter().rev().take(3) {
         let Ok(file) = std::fs::File::open(path) else { continue };
-        for page in 0..file.metadata()?.len() / PAGE {
+        for page in 0..i64::try_from(file.metadata()?.len())? / PAGE {
             if random.bool() {
-                let length = std::num::NonZeroU64::new(PAGE);
-                rustix::fs::fadvise(&file, page * PAGE, length, rustix::fs::Advice::DontNeed)?;
+                write_back(&file, page * PAGE, PAGE)?;
             }
         }
     }
@@ -169,8 +177,12 @@ fn note_end(ended: &Ended, left_alone: bool, outcome: &mut Outcome) {
     match (ended.code, ended.signal) {
         (None, Some(SIGKILL)) if !left_alone => outcome.count("workloads killed", 1),
         (Some(exit::POISONED), None) => outcome.count("workloads that ended poisoned", 1),
-        (Some(exit::NOT_OPENED | exit::REFUSED), None) => outcome.count("workloads that ended with another typed error", 1),
-        (None, Some(SIGBUS)) => outcome.violations.push(format!("SIGBUS after the file system was shut down: {ended:?}")),
+        (Some(exit::NOT_OPENED | exit::REFUSED), None) => {
+            outcome.count("workloads that ended with another typed error", 1)
+        }
+        (None, Some(SIGBUS)) => {
+            outcome.violations.push(format!("SIGBUS after the file system was shut down: {ended:?}"))
+        }
         _ => outcome.violations.push(format!("after the file system was shut down the workload ended with {ended:?}")),
     }
 }

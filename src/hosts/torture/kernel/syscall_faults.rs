@@ -12,8 +12,19 @@ use stratalog::testing::torture::Outcome;
 
 /// Kinds of calls: all by which a disk is asked for something. One that this system does not know is left out.
 const CALLS: [&str; 13] = [
-    "openat", "fallocate", "pwrite64", "fdatasync", "fsync", "renameat2", "unlink,unlinkat", "mmap", "statx,fstat", "flock",
-    "pread64", "getdents64", "ftruncate",
+    "openat",
+    "fallocate",
+    "pwrite64",
+    "fdatasync",
+    "fsync",
+    "renameat2",
+    "unlink,unlinkat",
+    "mmap",
+    "statx,fstat",
+    "flock",
+    "pread64",
+    "getdents64",
+    "ftruncate",
 ];
 /// What the calls fail with. The last is no error: a write that wrote nothing.
 const ERRORS: [&str; 9] = ["EIO", "ENOSPC", "EDQUOT", "EINTR", "EACCES", "EMFILE", "ENOMEM", "EROFS", NOTHING_WRITTEN];
@@ -130,7 +141,13 @@ fn cell(root: &Path, row: Row, call: u64, outcome: &mut Outcome) -> Result<bool,
     let (store, acks, trace) = (root.join("store"), root.join("acks"), root.join("trace"));
     let (status, words) = scenario(&store, &acks, &trace, row, call)?;
     let fired = std::fs::read_to_string(&trace)?.contains("INJECTED");
-    let place = format!("{} {} call {call}{}, {}", row.calls, row.error, if row.for_good { " and on" } else { "" }, row.mode.name());
+    let place = format!(
+        "{} {} call {call}{}, {}",
+        row.calls,
+        row.error,
+        if row.for_good { " and on" } else { "" },
+        row.mode.name()
+    );
     let ended = match (status.code().and_then(|code| u8::try_from(code).ok()), fired) {
         (Some(0), _) => "cells that ended well",
         (Some(exit::POISONED), true) => "cells that ended poisoned",

@@ -103,8 +103,12 @@ struct OneBlockAtATime {
 
 impl OneBlockAtATime {
     fn on(image: &Path) -> Result<Self, Failure> {
-        let device = mounts::command("losetup", &["-n".as_ref(), "-O".as_ref(), "NAME".as_ref(), "-j".as_ref(), image.as_os_str()])?;
-        let name = device.trim().rsplit('/').next().filter(|name| !name.is_empty()).ok_or("an image without a loop device")?;
+        let device = mounts::command(
+            "losetup",
+            &["-n".as_ref(), "-O".as_ref(), "NAME".as_ref(), "-j".as_ref(), image.as_os_str()],
+        )?;
+        let name =
+            device.trim().rsplit('/').next().filter(|name| !name.is_empty()).ok_or("an image without a loop device")?;
         let setting = Path::new("/sys/block").join(name).join("queue/max_sectors_kb");
         let before = std::fs::read_to_string(&setting)?;
         std::fs::write(&setting, "4")?;

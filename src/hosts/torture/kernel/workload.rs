@@ -86,7 +86,14 @@ struct Progress {
 
 impl Args {
     /// One thread that appends so many transactions, and nothing beside it.
-    pub(crate) fn alone(directory: PathBuf, acks: PathBuf, mode: Mode, seed: u64, segment_bytes: u64, appends: u64) -> Self {
+    pub(crate) fn alone(
+        directory: PathBuf,
+        acks: PathBuf,
+        mode: Mode,
+        seed: u64,
+        segment_bytes: u64,
+        appends: u64,
+    ) -> Self {
         let (durability, appends) = (mode, Some(appends));
         Self { directory, acks, durability, threads: 1, readers: 0, seed, appends, segment_bytes, until_full: None }
     }
@@ -185,7 +192,8 @@ impl Run<'_> {
     fn all(&self, progress: &[Progress]) -> Result<Vec<End>, Failure> {
         let readers = self.args.readers;
         std::thread::scope(|scope| {
-            let appenders: Vec<_> = (0..).zip(progress).map(|(at, from)| scope.spawn(move || self.append(at, *from))).collect();
+            let appenders: Vec<_> =
+                (0..).zip(progress).map(|(at, from)| scope.spawn(move || self.append(at, *from))).collect();
             let mut others: Vec<_> = (0..readers).map(|_| scope.spawn(|| self.read())).collect();
             if self.args.durability != Mode::Sync {
                 others.push(scope.spawn(|| self.note_durable()));
@@ -234,7 +242,9 @@ impl Run<'_> {
             let (basis, revision) = (receipt.basis().get(), receipt.revision().get());
             self.acks.put(Record { kind: Kind::Acked, thread, counter, basis, revision })?;
             if receipt.is_repeat() {
-                return Ok(End::Violation(format!("thread {thread} counter {counter}: a first append is called a repeat")));
+                return Ok(End::Violation(format!(
+                    "thread {thread} counter {counter}: a first append is called a repeat"
+                )));
             }
             let own = plan.own_events();
             if own > 0 {
@@ -268,9 +278,10 @@ impl Run<'_> {
         match error {
             AppendError::Poisoned { .. } => End::Poisoned(error.to_string()),
             AppendError::NoSpace(_) if self.args.until_full.is_some() => End::Full,
-            AppendError::NoSpace(_) | AppendError::Io(_) | AppendError::Unknown { .. } | AppendError::TimedOut { .. } => {
-                End::Refused(error.to_string())
-            }
+            AppendError::NoSpace(_)
+            | AppendError::Io(_)
+            | AppendError::Unknown { .. }
+            | AppendError::TimedOut { .. } => End::Refused(error.to_string()),
             _ => End::Violation(format!("thread {thread} counter {counter}: {error}")),
         }
     }
@@ -306,10 +317,11 @@ impl Run<'_> {
             let Some(identity) = Identity::of(&event) else {
                 return Ok(Err(format!("a reader saw event {} that nobody wrote", event.sequence_number())));
             };
-            let known = plan.take().filter(|(known, _)| (known.thread, known.counter) == (identity.thread, identity.counter));
-            let (_, known) = plan.insert(known.unwrap_or_else(|| {
-                (identity, Plan::of(self.args.seed, identity.thread, identity.counter))
-            }));
+            let known =
+                plan.take().filter(|(known, _)| (known.thread, known.counter) == (identity.thread, identity.counter));
+            let (_, known) = plan.insert(
+                known.unwrap_or_else(|| (identity, Plan::of(self.args.seed, identity.thread, identity.counter))),
+            );
             if let Err(wrong) = known.check(identity.index as usize, &event) {
                 return Ok(Err(format!("a reader: {wrong}")));
             }
@@ -328,7 +340,9 @@ impl Run<'_> {
                     Ok(revision) => match self.store.wait_durable(revision, Duration::from_secs(10)) {
                         Ok(()) => revision,
                         Err(error @ ReadError::Poisoned { .. }) => return Ok(End::Poisoned(error.to_string())),
-                        Err(error) => return Ok(End::Violation(format!("revision {revision} of an interval: {error}"))),
+                        Err(error) => {
+                            return Ok(End::Violation(format!("revision {revision} of an interval: {error}")));
+                        }
                     },
                     Err(error) => return Ok(End::Refused(error.to_string())),
                 },
@@ -351,7 +365,13 @@ impl Run<'_> {
         say("full")?;
         wait_for_line()?;
         let progress = look_back(&self.store, self.args)?;
-        let args = Args { appends: Some(more), until_full: None, directory: self.args.directory.clone(), acks: self.args.acks.clone(), ..*self.args };
+        let args = Args {
+            appends: Some(more),
+            until_full: None,
+            directory: self.args.directory.clone(),
+            acks: self.args.acks.clone(),
+            ..*self.args
+        };
         let run = Run {
             args: &args,
             store: self.store.clone(),
@@ -373,7 +393,8 @@ impl Run<'_> {
                 End::Poisoned(words) => (exit::POISONED, words),
                 End::Violation(words) => (exit::VIOLATION, words),
             };
-            let rank = |code| [0, exit::REFUSED, exit::POISONED, exit::VIOLATION].iter().position(|known| *known == code);
+            let rank =
+                |code| [0, exit::REFUSED, exit::POISONED, exit::VIOLATION].iter().position(|known| *known == code);
             if rank(code) > rank(worst.0) {
                 worst = (code, words);
             }
