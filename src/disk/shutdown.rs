@@ -43,8 +43,8 @@ pub fn shut_down(_path: &Path, _how: Shutdown) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Lets the kernel write a part of a file back, as it may do at any time, and does not wait for it. Nothing is durable by this, and
-/// the page cache keeps it.
+/// Lets the kernel write a part of a file back, as it may do at any time, and does not wait for it. Nothing is durable by this,
+/// and the page cache keeps it.
 ///
 /// # Errors
 /// The system's.

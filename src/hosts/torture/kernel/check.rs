@@ -41,11 +41,18 @@ pub(crate) fn run(args: &Args) -> Outcome {
     })
 }
 
-/// What a store held.
+/// What a store held, and how many transactions are missing that were submitted and never answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Found {
     pub(crate) revision: u64,
     pub(crate) digest: u64,
+    pub(crate) missing: u64,
+}
+
+impl Found {
+    fn nothing(missing: u64) -> Self {
+        Self { revision: 0, digest: Xxh3::new().digest(), missing }
+    }
 }
 
 /// What the ack log says must be there, and may be.
@@ -69,7 +76,7 @@ impl Claims {
         let mut claims = Self {
             seed: begun.counter,
             mode,
-            base: Found { revision: 0, digest: Xxh3::new().digest() },
+            base: Found::nothing(0),
             floor: 0,
             submitted: BTreeSet::new(),
             acked: BTreeMap::new(),
@@ -80,7 +87,7 @@ impl Claims {
             let counts = match record.kind {
                 Kind::Begun => false,
                 Kind::Base => {
-                    claims.base = Found { revision: record.revision, digest: record.counter };
+                    claims.base = Found { revision: record.revision, digest: record.counter, missing: 0 };
                     true
                 }
                 Kind::Submitted => {
@@ -99,6 +106,12 @@ impl Claims {
             }
         }
         Ok(claims)
+    }
+
+    /// The transactions that were submitted and not acknowledged.
+    fn unanswered(&self) -> impl Iterator<Item = &(u32, u64)> {
+        let acked: BTreeSet<(u32, u64)> = self.acked.values().map(|record| (record.thread, record.counter)).collect();
+        self.submitted.iter().filter(move |whose| !acked.contains(whose))
     }
 }
 
@@ -180,7 +193,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Opens the store in a mode and walks through all of it. `None` where it cannot be opened, which is noted unless that is right.
+    /// Opens the store in a mode and walks through all of it. `None` where it cannot be opened, noted unless that is right.
     fn open_and_walk(&self, mode: OpenMode, when: &str, outcome: &mut Outcome) -> Option<Found> {
         let options = super::options(self.claims.mode, super::SEGMENT_BYTES).mode(mode);
         let store = match EventStore::open_with(self.directory, options) {
@@ -233,13 +246,15 @@ impl<'a> Judge<'a> {
                 store.revision()
             )));
         }
-        Ok(Ok(Found { revision: walk.revision, digest: walk.hash.digest() }))
+        let is_missing = |whose: &&(u32, u64)| walk.next.get(&whose.0).is_none_or(|next| whose.1 >= *next);
+        let missing = self.claims.unanswered().filter(is_missing).count() as u64;
+        Ok(Ok(Found { revision: walk.revision, digest: walk.hash.digest(), missing }))
     }
 
     /// Compares what was found with what was told, and counts.
     fn settle(&self, found: Option<Found>, outcome: &mut Outcome) -> Result<Found, Failure> {
         let claims = &self.claims;
-        let found = found.unwrap_or(Found { revision: 0, digest: Xxh3::new().digest() });
+        let found = found.unwrap_or_else(|| Found::nothing(claims.unanswered().count() as u64));
         if found.revision < claims.floor {
             let told = claims.acked.range(found.revision..).count();
             let what = format!(
@@ -255,10 +270,10 @@ impl<'a> Judge<'a> {
             "acknowledged transactions lost, as their durability allows",
             if claims.floor > found.revision { 0 } else { lost },
         );
-        let unanswered = claims.submitted.len().saturating_sub(claims.acked.len()) as u64;
-        outcome.count("transactions without an answer", unanswered);
+        outcome.count("transactions without an answer", claims.unanswered().count() as u64);
+        outcome.count("transactions without an answer that are gone", found.missing);
         outcome.count("cycles judged", 1);
-        outcome.count("cycles that lost something not yet durable", u64::from(lost > 0));
+        outcome.count("cycles that lost something not yet durable", u64::from(lost > 0 || found.missing > 0));
         Ok(found)
     }
 }

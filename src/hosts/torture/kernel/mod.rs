@@ -92,7 +92,7 @@ impl Common {
     }
 }
 
-/// Runs a piece. What fails in the harness itself counts as a violation: a piece that did not run must not look like one that did.
+/// Runs a piece. What fails in the harness itself counts as a violation: a piece that did not run must not look as if it had.
 pub(crate) fn piece(
     name: &'static str,
     seed: Option<u64>,

@@ -1,6 +1,6 @@
 //! A short life of a store, the same each time: made, appended to over a rotation, closed, opened again, appended to, closed.
 
-use super::workload::{self, exit};
+use super::workload;
 use super::{Failure, Mode};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,10 +26,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    std::thread::spawn(|| {
-        std::thread::sleep(LIMIT);
-        std::process::exit(i32::from(exit::HUNG));
-    });
+    workload::end_within(LIMIT);
     workload::end(live(args))
 }
 

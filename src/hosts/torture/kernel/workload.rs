@@ -14,6 +14,9 @@ use stratalog::{AppendError, EventStore, OpenError, ReadError, Retry, Revision, 
 /// How often an append is tried again after an error that says that it may be.
 const TRIES: u32 = 2;
 
+/// How long a workload may take; each piece ends it after some seconds.
+const LIMIT: Duration = Duration::from_secs(120);
+
 /// Exit codes of the workload; 0 is a workload that came to its end.
 pub(crate) mod exit {
     /// A promise was broken.
@@ -100,7 +103,16 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
+    end_within(LIMIT);
     end(work(args))
+}
+
+/// Ends the process when it takes too long: it hangs.
+pub(crate) fn end_within(limit: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(limit);
+        std::process::exit(i32::from(exit::HUNG));
+    });
 }
 
 /// Says how the work ended, and gives the exit code for it.
