@@ -73,7 +73,10 @@ fn work(folder: &std::path::Path, cycles: u64, seed: u64, outcome: &mut Outcome)
                 return Ok(());
             }
         }
-        std::fs::remove_dir_all(&store)?;
+        // It may have been killed before it made anything.
+        if store.exists() {
+            std::fs::remove_dir_all(&store)?;
+        }
         std::fs::remove_file(&acks)?;
         outcome.count("stores", 1);
     }

@@ -55,7 +55,6 @@ fn run_out(scratch: &Path, random: &mut fastrand::Rng, outcome: &mut Outcome) ->
     FileSystem::Ext4.make(&image, PROMISED, &["-b", "4096", "-J", "size=4"])?;
     let mount = scratch.join("mount");
     let mounted = Mount::image(&mount, &image)?;
-    let honest = OneBlockAtATime::on(&image)?;
     let (store, acks) = (mounted.path().join("store"), scratch.join("acks"));
     let mode = Mode::ALL[random.usize(..Mode::ALL.len())];
     let load = Load { mode, threads: random.u32(1..=4), readers: random.u32(0..=2), seed: random.u64(..) };
@@ -64,6 +63,7 @@ fn run_out(scratch: &Path, random: &mut fastrand::Rng, outcome: &mut Outcome) ->
     child.hear()?;
     std::thread::sleep(Duration::from_millis(random.u64(5..60)));
     let ballast = backing.path().join("ballast");
+    let honest = OneBlockAtATime::on(&image)?;
     take_room_away(&mount, &image, backing.path(), &ballast)?;
     let ended = child.wait()?;
     match (ended.code, ended.signal) {
