@@ -5,6 +5,7 @@
 
 use super::{Disk, DiskFile, Lock, Region};
 use crate::vocabulary::error::IoFailure;
+use crate::vocabulary::time::Timestamp;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
@@ -89,6 +90,14 @@ impl Disk for MemoryDisk {
 
     fn sync_directory(&self) -> Result<(), IoFailure> {
         Ok(())
+    }
+
+    fn random(&self) -> [u8; 16] {
+        *uuid::Uuid::new_v4().as_bytes()
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
     }
 }
 

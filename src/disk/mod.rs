@@ -10,6 +10,8 @@ mod real;
 mod region;
 #[cfg(feature = "testing")]
 mod shutdown;
+#[cfg(feature = "testing")]
+mod simulated;
 
 pub(crate) use fork::ForkGuard;
 #[cfg(feature = "testing")]
@@ -18,8 +20,11 @@ pub(crate) use real::{FileSystem, RealDisk, file_system, lock_holder};
 pub(crate) use region::{Region, RegionBytes};
 #[cfg(feature = "testing")]
 pub use shutdown::{Shutdown, shut_down, write_back};
+#[cfg(feature = "testing")]
+pub(crate) use simulated::{Crash, Duty, Fault, Image, SimulatedDisk};
 
 use crate::vocabulary::error::IoFailure;
+use crate::vocabulary::time::Timestamp;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,6 +57,13 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
 
     /// Makes names durable: files that were made, renamed or removed before stay so.
     fn sync_directory(&self) -> Result<(), IoFailure>;
+
+    /// Random bytes, for ids, salts and hash tables. They come from here, and so does the time, because a simulated disk gives the
+    /// same ones again for the same seed.
+    fn random(&self) -> [u8; 16];
+
+    /// The time, for people to read in the headers of files.
+    fn now(&self) -> Timestamp;
 }
 
 /// A lock on a store. Dropping it lets go.

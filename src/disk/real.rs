@@ -2,6 +2,7 @@
 
 use super::{Disk, DiskFile, Lock, Region};
 use crate::vocabulary::error::IoFailure;
+use crate::vocabulary::time::Timestamp;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -162,6 +163,14 @@ impl Disk for RealDisk {
     fn sync_directory(&self) -> Result<(), IoFailure> {
         let failed = |error| IoFailure::new("sync directory", &self.path, error);
         File::open(&self.path).map_err(failed)?.sync_all().map_err(failed)
+    }
+
+    fn random(&self) -> [u8; 16] {
+        *uuid::Uuid::new_v4().as_bytes()
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::format::decode::{EventFault, FrameCheck, FrameView, NameCache};
 use crate::format::digest;
 use crate::format::encode::{self, TransactionSource};
 use crate::format::event::EventSource;
-use crate::format::place::aligned;
+use crate::format::place::{Place, aligned};
 use crate::index::Addition;
 use crate::vocabulary::append::{self, Append, AppendPart};
 use crate::vocabulary::attributes::Attributes;
@@ -35,17 +35,27 @@ impl Engine {
     /// # Errors
     /// [`AppendError`].
     pub(crate) fn append(&self, append: &Append<'_>) -> Result<Receipt, AppendError> {
+        let (outcome, place) = self.judge_and_stage(append)?;
+        // A refusal may rest on staged events, and so may a repeated id: both are answered once those are visible.
+        self.wait_visible(place)?;
+        outcome
+    }
+
+    /// Takes the seat and stages a transaction in it. Says what came of it, and what that rests on: everything up to a place.
+    ///
+    /// # Errors
+    /// [`AppendError`], before the seat was had.
+    pub(super) fn judge_and_stage(
+        &self,
+        append: &Append<'_>,
+    ) -> Result<(Result<Receipt, AppendError>, Place), AppendError> {
         self.admit_append()?;
         append::check(append, &self.settings.limits, self.settings.strict_names)?;
         let digest = append.id.map(|_| digest::of(append));
         let now = self.settings.clock.now();
         let mut seat = self.take_seat()?;
         let outcome = self.stage(&mut seat, append, digest, now);
-        // A refusal may rest on staged events, and so may a repeated id: both are answered once those are visible.
-        let place = seat.place();
-        drop(seat);
-        self.wait_visible(place)?;
-        outcome
+        Ok((outcome, seat.place()))
     }
 
     /// Judges, encodes and stages a transaction, or says why not.

@@ -15,6 +15,7 @@ use crate::vocabulary::identifier::Stream;
 use crate::vocabulary::number::Revision;
 use crate::vocabulary::options::{Durability, Options};
 use crate::vocabulary::query::ScanQuery;
+use crate::vocabulary::time::Timestamp;
 use crate::vocabulary::transaction::Receipt;
 use parking_lot::Mutex;
 use std::io::{Error, ErrorKind};
@@ -85,6 +86,12 @@ impl Disk for FaultyDisk {
     }
     fn sync_directory(&self) -> Result<(), IoFailure> {
         self.0.sync_directory()
+    }
+    fn random(&self) -> [u8; 16] {
+        self.0.random()
+    }
+    fn now(&self) -> Timestamp {
+        self.0.now()
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Chores {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Chore {
+pub(super) enum Chore {
     Prepare { after: u64 },
     Sync,
     Watermark,
@@ -175,7 +175,7 @@ fn carry_out(order: &Order) {
 }
 
 impl Engine {
-    fn do_chore(&self, chore: Chore) {
+    pub(super) fn do_chore(&self, chore: Chore) {
         if self.closed.load(Ordering::Acquire) || self.poison().is_some() || self.fork.is_fork() {
             return;
         }

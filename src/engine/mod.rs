@@ -7,6 +7,8 @@
 mod append;
 mod batch;
 mod builder;
+#[cfg(feature = "testing")]
+mod by_hand;
 mod commit;
 mod cursor;
 mod durable;
@@ -22,11 +24,13 @@ mod snapshot;
 mod verbatim;
 mod verify;
 
+#[cfg(feature = "testing")]
+pub(crate) use by_hand::Staged;
 pub(crate) use cursor::Cursor;
 pub(crate) use frames::FrameWalk;
 pub(crate) use open::open;
 #[cfg(feature = "testing")]
-pub(crate) use open::open_on;
+pub(crate) use open::{open_on, open_without_chores};
 #[cfg(feature = "testing")]
 pub(crate) use verify::verify_on;
 pub use verify::{Verdict, VerifyProgress, VerifyReport, verify};
@@ -36,6 +40,8 @@ use crate::format::event_id::IdSeed;
 use crate::format::place::Place;
 use crate::format::segment_header::SegmentHeader;
 use crate::index::HotIndex;
+#[cfg(feature = "testing")]
+use crate::log::Tail;
 use crate::vocabulary::error::{AppendError, ReadError};
 use crate::vocabulary::number::Revision;
 use crate::vocabulary::options::Durability;
@@ -98,6 +104,9 @@ pub(crate) struct Engine {
     poison: OnceLock<Arc<str>>,
     closed: AtomicBool,
     fork: ForkGuard,
+    /// How the log ended when it was opened.
+    #[cfg(feature = "testing")]
+    found: Tail,
     lock: Mutex<Option<Box<dyn Lock>>>,
     first_recorded_at: OnceLock<crate::vocabulary::time::Timestamp>,
     last_recorded_at: Mutex<Option<crate::vocabulary::time::Timestamp>>,

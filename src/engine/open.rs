@@ -4,7 +4,7 @@ use super::batch::InFlight;
 use super::builder::Builder;
 use super::commit::Commit;
 use super::housekeeping::Chores;
-use super::rotate::{Slot, new_header};
+use super::rotate::{Slot, new_header, random_word};
 use super::seat::Seat;
 use super::{Engine, LiveSegment, Records};
 use crate::disk::{self, Disk, FileSystem, ForkGuard, RealDisk};
@@ -125,12 +125,19 @@ fn make_durable_directory(path: &Path) -> Result<(), OpenError> {
 
 /// Opens the store on a disk.
 pub(crate) fn open_on(disk: Arc<dyn Disk>, options: &Options) -> Result<Arc<Engine>, OpenError> {
+    let engine = open_without_chores(disk, options)?;
+    engine.chores.belong_to(&engine);
+    Ok(engine)
+}
+
+/// Opens the store on a disk, without housekeeping: a simulation does the chores itself, at moments of its choice.
+pub(crate) fn open_without_chores(disk: Arc<dyn Disk>, options: &Options) -> Result<Arc<Engine>, OpenError> {
     let read_only = options.mode == OpenMode::ReadOnly;
     let lock = disk.lock()?.ok_or_else(|| OpenError::AlreadyOpen {
         path: disk.path().to_owned(),
         process: disk::lock_holder(disk.path()),
     })?;
-    let index_seed = uuid::Uuid::new_v4().as_u64_pair().0;
+    let index_seed = random_word(&*disk);
     let mut builder = Builder::new(index_seed, false);
     let reading = match log::read(&*disk, !read_only, &mut builder)? {
         Some(reading) => reading,
@@ -147,7 +154,6 @@ pub(crate) fn open_on(disk: Arc<dyn Disk>, options: &Options) -> Result<Arc<Engi
         log::repair(&*disk, &reading)?;
     }
     let engine = Arc::new(assemble(disk, options, strict_names, builder, &reading, index_seed)?);
-    engine.chores.belong_to(&engine);
     *engine.lock.lock() = Some(lock);
     Ok(engine)
 }
@@ -174,8 +180,8 @@ fn resolve_strict_names(options: &Options, records: &Records) -> Result<bool, Op
 
 /// Makes the first segment, settings included, whole or not at all.
 fn create_store(disk: &dyn Disk, options: &Options) -> Result<(), OpenError> {
-    let store_id = *uuid::Uuid::new_v4().as_bytes();
-    let header = new_header(store_id, 1, options.segment_bytes_first);
+    let store_id = disk.random();
+    let header = new_header(disk, store_id, 1, options.segment_bytes_first);
     let mut context = Context {
         place: Place::start_of(1),
         salt: header.salt,
@@ -240,6 +246,8 @@ fn assemble(
         let _ = first.set(time);
     }
     Ok(Engine {
+        #[cfg(feature = "testing")]
+        found: reading.tail.clone(),
         settings: Settings {
             durability: options.durability,
             limits: options.limits.held(),

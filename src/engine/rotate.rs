@@ -2,7 +2,7 @@
 
 use super::seat::{Added, RESERVE, Seat};
 use super::{Engine, LiveSegment};
-use crate::disk::{DiskFile, Region};
+use crate::disk::{Disk, DiskFile, Region};
 use crate::format::encode;
 use crate::format::frame::Kind;
 use crate::format::place::Place;
@@ -10,7 +10,6 @@ use crate::format::segment_header::{HEADER_BYTES, SegmentHeader};
 use crate::index::HotIndex;
 use crate::log::{create_segment, segment_name};
 use crate::vocabulary::error::{AppendError, IoFailure};
-use crate::vocabulary::time::Timestamp;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -151,7 +150,7 @@ impl Engine {
     }
 
     fn make_segment(&self, number: u64, length: u64) -> Result<Prepared, IoFailure> {
-        let header = new_header(self.store_id, number, length);
+        let header = new_header(&*self.disk, self.store_id, number, length);
         let file = create_segment(&*self.disk, &header, !self.is_sync(), &[]).map_err(|not_made| {
             if not_made.named {
                 // Whether the name will stand is unknown, and a second sync of the directory would not tell.
@@ -197,10 +196,14 @@ impl Engine {
 
 /// The header of a new segment, with a salt of its own. Its time is the system's, for people to read: the store's own clock may
 /// be counted by whoever set it, and ticks once a transaction.
-pub(super) fn new_header(store_id: [u8; 16], number: u64, length: u64) -> SegmentHeader {
-    let salt = uuid::Uuid::new_v4().as_u64_pair();
-    let created_at = Timestamp::now();
-    SegmentHeader { store_id, number, salt: salt.0 ^ salt.1.rotate_left(32), length, created_at }
+pub(super) fn new_header(disk: &dyn Disk, store_id: [u8; 16], number: u64, length: u64) -> SegmentHeader {
+    SegmentHeader { store_id, number, salt: random_word(disk), length, created_at: disk.now() }
+}
+
+/// Eight random bytes.
+pub(super) fn random_word(disk: &dyn Disk) -> u64 {
+    let (low, high) = uuid::Uuid::from_bytes(disk.random()).as_u64_pair();
+    low ^ high.rotate_left(32)
 }
 
 fn refused(failure: IoFailure) -> AppendError {

@@ -2,12 +2,12 @@
 
 mod kernel;
 mod record;
+mod simulated;
 
 use clap::{Parser, Subcommand};
 use kernel::{check, full_disks, kills, power_cuts, scenario, syscall_faults, thin_device, workload};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use stratalog::testing::torture::Outcome;
 
 /// Runs one piece of the proof that the store keeps its promises. `scripts/torture` runs them all.
 #[derive(Debug, Parser)]
@@ -22,8 +22,6 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Piece {
-    /// Runs nothing, and counts that.
-    Nothing,
     Workload(workload::Args),
     Check(check::Args),
     Kills(kills::Args),
@@ -32,20 +30,22 @@ enum Piece {
     FullDisks(full_disks::Args),
     Scenario(scenario::Args),
     SyscallFaults(syscall_faults::Args),
+    /// Random work on a simulated disk, with crashes, faults and crashes within recovery.
+    Simulate(simulated::Simulate),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match cli.piece {
-        Piece::Nothing => Outcome::new("nothing"),
-        Piece::Workload(args) => return workload::run(&args),
-        Piece::Check(args) => check::run(&args),
-        Piece::Kills(args) => kills::run(&args),
-        Piece::PowerCuts(args) => power_cuts::run(&args),
-        Piece::ThinDevice(args) => thin_device::run(&args),
-        Piece::FullDisks(args) => full_disks::run(&args),
-        Piece::Scenario(args) => return scenario::run(&args),
-        Piece::SyscallFaults(args) => syscall_faults::run(&args),
+    let outcome = match &cli.piece {
+        Piece::Workload(args) => return workload::run(args),
+        Piece::Check(args) => check::run(args),
+        Piece::Kills(args) => kills::run(args),
+        Piece::PowerCuts(args) => power_cuts::run(args),
+        Piece::ThinDevice(args) => thin_device::run(args),
+        Piece::FullDisks(args) => full_disks::run(args),
+        Piece::Scenario(args) => return scenario::run(args),
+        Piece::SyscallFaults(args) => syscall_faults::run(args),
+        Piece::Simulate(piece) => piece.run(),
     };
     record::settle(&outcome, cli.out.as_deref())
 }

@@ -1,0 +1,202 @@
+//! What a simulated process does with its store, and what it may see when it does.
+
+use super::model::{Entry, Model, PAYLOAD_MOST};
+use crate::disk::SimulatedDisk;
+use crate::engine::{Engine, Staged};
+use crate::vocabulary::append::{Append, AppendPart};
+use crate::vocabulary::attributes::Attributes;
+use crate::vocabulary::condition::{Condition, position_is, stream_is_empty};
+use crate::vocabulary::error::AppendError;
+use crate::vocabulary::options::Durability;
+use crate::vocabulary::transaction::Receipt;
+use fastrand::Rng;
+use std::sync::Arc;
+
+/// One thing to do.
+#[derive(Debug, Clone)]
+pub(super) enum Deed {
+    /// Appends a transaction to a stream: events of these sizes.
+    Append { stream: usize, sizes: Vec<usize>, id: bool, conditional: bool },
+    /// Stages several transactions before the first is waited for, as threads do that append at once.
+    Group(Vec<Vec<usize>>),
+    /// Appends what is there already, under its id.
+    Repeat,
+    /// Appends under a condition that does not hold.
+    Refused(usize),
+    /// Makes the next segment ready.
+    Prepare,
+    /// Housekeeping syncs.
+    SyncByItself,
+    /// The caller syncs.
+    Sync,
+    /// The store is idle.
+    Idle,
+}
+
+impl Deed {
+    /// Anything that a process may do.
+    pub(super) fn random(random: &mut Rng) -> Self {
+        match random.u8(..20) {
+            0..=9 => Deed::Append {
+                stream: random.usize(..6),
+                sizes: sizes(random),
+                id: random.u8(..4) == 0,
+                conditional: random.u8(..3) == 0,
+            },
+            10..=12 => Deed::Group((0..random.usize(2..6)).map(|_| sizes(random)).collect()),
+            13 => Deed::Repeat,
+            14 => Deed::Refused(random.usize(..6)),
+            15 => Deed::Prepare,
+            16 => Deed::SyncByItself,
+            17 => Deed::Sync,
+            _ => Deed::Idle,
+        }
+    }
+}
+
+/// Mostly small events, now and then ones that fill a segment, sometimes none.
+fn sizes(random: &mut Rng) -> Vec<usize> {
+    let count = [1, 1, 1, 1, 2, 3, 5, 0][random.usize(..8)];
+    let one = |random: &mut Rng| match random.u8(..32) {
+        0 => random.usize(..PAYLOAD_MOST),
+        1..=6 => random.usize(..3_000),
+        _ => random.usize(..200),
+    };
+    (0..count).map(|_| one(random)).collect()
+}
+
+/// A process with its store open.
+pub(super) struct Process<'a> {
+    pub(super) engine: &'a Arc<Engine>,
+    pub(super) disk: &'a SimulatedDisk,
+    pub(super) model: &'a mut Model,
+    pub(super) durability: Durability,
+    /// Whether something was to fail: then operations may, in the ways that are documented.
+    pub(super) faults: bool,
+}
+
+impl Process<'_> {
+    fn may_fail(&self) -> bool {
+        self.disk.is_off() || self.faults && self.disk.failures() > 0
+    }
+
+    /// Does it, and says what is wrong with how it went.
+    pub(super) fn perform(&mut self, deed: &Deed) -> Result<(), String> {
+        match deed {
+            Deed::Append { stream, sizes, id, conditional } => {
+                let entry = self.model.propose(*stream, sizes, *id);
+                let next = self.model.next_position(*stream);
+                let condition = match (conditional, next.checked_sub(1)) {
+                    (false, _) => Condition::any(),
+                    (true, None) => stream_is_empty(),
+                    (true, Some(last)) => position_is(last),
+                };
+                let staged = self.stage(entry, &condition)?;
+                staged.map_or(Ok(()), |(tag, staged)| self.wait(tag, staged))
+            }
+            Deed::Group(group) => self.group(group),
+            Deed::Repeat => self.repeat(),
+            Deed::Refused(stream) => self.refused(*stream),
+            Deed::Prepare => Ok(self.engine.prepare_by_hand()),
+            Deed::Idle => Ok(self.engine.watermark_by_hand()),
+            Deed::SyncByItself => {
+                self.engine.sync_by_hand();
+                Ok(self.model.durable_up_to(self.engine.durable_revision().get()))
+            }
+            Deed::Sync => match self.engine.sync() {
+                Ok(_) => Ok(self.model.durable = self.model.acknowledged),
+                Err(error) => self.expect_failure("a sync", &error),
+            },
+        }
+    }
+
+    fn group(&mut self, group: &[Vec<usize>]) -> Result<(), String> {
+        let mut all = Vec::new();
+        for (index, sizes) in group.iter().enumerate() {
+            let entry = self.model.propose(index % 2, sizes, false);
+            all.extend(self.stage(entry, &Condition::any())?);
+        }
+        // The last leads for all, so the others find themselves done.
+        all.reverse();
+        all.into_iter().try_for_each(|(tag, staged)| self.wait(tag, staged))
+    }
+
+    /// Stages an entry, which is in the log from then on as far as its process knows.
+    fn stage(&mut self, entry: Entry, condition: &Condition) -> Result<Option<(u64, Staged)>, String> {
+        let (tag, rows) = (entry.tag, entry.rows.len());
+        let staged = self.submit(&entry, condition);
+        match staged {
+            Ok(staged) if !staged.is_refused() => {
+                self.model.entries.push(entry);
+                Ok(Some((tag, staged)))
+            }
+            Ok(staged) => match self.engine.wait_by_hand(staged) {
+                Ok(receipt) => {
+                    Err(format!("transaction {tag} of {rows} events was taken for a repetition: {receipt:?}"))
+                }
+                Err(error) => self.expect_failure("an append", &error).map(|()| None),
+            },
+            Err(error) => self.expect_failure("an append", &error).map(|()| None),
+        }
+    }
+
+    fn submit(&self, entry: &Entry, condition: &Condition) -> Result<Staged, AppendError> {
+        let events = entry.events();
+        let parts = [AppendPart::new(&self.model.streams[entry.stream], &events, condition)];
+        let (attributes, records) = (Attributes::new(), [entry.record()]);
+        let append = Append { id: entry.id.as_ref(), records: &records, ..Append::new(&attributes, &parts) };
+        self.engine.stage_by_hand(&append)
+    }
+
+    fn wait(&mut self, tag: u64, staged: Staged) -> Result<(), String> {
+        match self.engine.wait_by_hand(staged) {
+            Ok(receipt) => self.check(tag, &receipt),
+            Err(error) if !error.is_unknown() => {
+                Err(format!("transaction {tag} was staged, and then certainly not written: {error}"))
+            }
+            Err(error) => self.expect_failure("an append", &error),
+        }
+    }
+
+    fn check(&mut self, tag: u64, receipt: &Receipt) -> Result<(), String> {
+        let at = self.model.entries.binary_search_by_key(&tag, |entry| entry.tag);
+        let entry = at.ok().and_then(|at| self.model.entries.get(at)).ok_or("a receipt for nothing")?;
+        let last = entry.rows.last().map(|row| row.position);
+        if (receipt.basis().get(), receipt.revision().get()) != (entry.basis, entry.end())
+            || receipt.last_position().map(|position| position.get()) != last
+        {
+            return Err(format!("the receipt of {entry:?} is {receipt:?}"));
+        }
+        self.model.acknowledge(tag, self.durability == Durability::Sync);
+        Ok(())
+    }
+
+    fn repeat(&mut self) -> Result<(), String> {
+        let known = self.model.entries[..self.model.acknowledged].iter().rev().find(|entry| entry.id.is_some());
+        let Some(entry) = known.cloned() else { return Ok(()) };
+        let outcome = self.submit(&entry, &Condition::any()).and_then(|staged| self.engine.wait_by_hand(staged));
+        match outcome {
+            Ok(receipt) if receipt.is_repeat() && receipt.basis().get() == entry.basis => Ok(()),
+            Ok(receipt) => Err(format!("transaction {} again gave {receipt:?}", entry.tag)),
+            Err(error) => self.expect_failure("a repetition", &error),
+        }
+    }
+
+    fn refused(&mut self, stream: usize) -> Result<(), String> {
+        let next = self.model.next_position(stream);
+        let condition = position_is(next + 3);
+        let entry = self.model.propose(stream, &[1], false);
+        let outcome = self.submit(&entry, &condition).and_then(|staged| self.engine.wait_by_hand(staged));
+        match outcome {
+            Err(AppendError::Unmet(unmet)) if unmet.actual.map(|last| last.get()) == next.checked_sub(1) => Ok(()),
+            Ok(receipt) => Err(format!("a condition that did not hold held: {receipt:?}")),
+            Err(error) => self.expect_failure("a refusal", &error),
+        }
+    }
+
+    /// An error is right when the disk failed, and wrong when it did not.
+    fn expect_failure(&self, what: &str, error: &AppendError) -> Result<(), String> {
+        let fits = matches!(error, AppendError::Poisoned { .. } | AppendError::Io(_) | AppendError::NoSpace(_));
+        if fits && self.may_fail() { Ok(()) } else { Err(format!("{what} failed: {error:?}")) }
+    }
+}
