@@ -191,7 +191,6 @@ impl DiskFile for MemoryFile {
         if let Some(region) = self.region.get() {
             return Ok(Arc::clone(region));
         }
-        let mapped = Region::in_memory(&content).map_err(|error| failed("map", &self.name, error.kind()))?;
-        Ok(Arc::clone(self.region.get_or_init(|| Arc::new(mapped))))
+        Ok(Arc::clone(self.region.get_or_init(|| Arc::new(Region::in_memory(&content)))))
     }
 }

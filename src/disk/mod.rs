@@ -21,7 +21,7 @@ pub(crate) use region::{Region, RegionBytes};
 #[cfg(feature = "testing")]
 pub use shutdown::{Shutdown, shut_down, write_back};
 #[cfg(feature = "testing")]
-pub(crate) use simulated::{Crash, Duty, Fault, Image, SimulatedDisk};
+pub(crate) use simulated::{Duty, Fault, Image, SimulatedDisk};
 
 use crate::vocabulary::error::IoFailure;
 use crate::vocabulary::time::Timestamp;

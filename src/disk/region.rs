@@ -15,9 +15,38 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// so one after the other.
 #[derive(Debug)]
 pub(crate) struct Region {
-    map: MmapRaw,
+    map: Memory,
     writable: bool,
     published: AtomicU64,
+}
+
+/// What the bytes lie in.
+#[derive(Debug)]
+enum Memory {
+    Map(MmapRaw),
+    /// Of a file that is on no disk. Mapping such ones would be most of what a simulation does.
+    #[cfg(feature = "testing")]
+    Heap(Box<[std::sync::atomic::AtomicU8]>),
+}
+
+impl Memory {
+    fn len(&self) -> usize {
+        match self {
+            Memory::Map(map) => map.len(),
+            #[cfg(feature = "testing")]
+            Memory::Heap(bytes) => bytes.len(),
+        }
+    }
+
+    /// The first byte. Both kinds may be written through it although they are shared: raw maps are made for that, and so are
+    /// atomics.
+    fn as_mut_ptr(&self) -> *mut u8 {
+        match self {
+            Memory::Map(map) => map.as_mut_ptr(),
+            #[cfg(feature = "testing")]
+            Memory::Heap(bytes) => bytes.as_ptr().cast_mut().cast(),
+        }
+    }
 }
 
 impl Region {
@@ -25,15 +54,14 @@ impl Region {
     pub(super) fn map(file: &File, writable: bool) -> io::Result<Self> {
         let options = MmapOptions::new();
         let map = if writable { options.map_raw(file)? } else { options.map_raw_read_only(file)? };
-        Ok(Self { map, writable, published: AtomicU64::new(0) })
+        Ok(Self { map: Memory::Map(map), writable, published: AtomicU64::new(0) })
     }
 
     /// A copy of `bytes` on no disk, nothing of which is published yet.
     #[cfg(feature = "testing")]
-    pub(super) fn in_memory(bytes: &[u8]) -> io::Result<Self> {
-        let mut map = memmap2::MmapMut::map_anon(bytes.len())?;
-        map.copy_from_slice(bytes);
-        Ok(Self { map: map.into(), writable: true, published: AtomicU64::new(0) })
+    pub(super) fn in_memory(bytes: &[u8]) -> Self {
+        let copy = bytes.iter().map(|byte| std::sync::atomic::AtomicU8::new(*byte)).collect();
+        Self { map: Memory::Heap(copy), writable: true, published: AtomicU64::new(0) }
     }
 
     /// Bytes mapped.
@@ -62,7 +90,7 @@ impl Region {
         // the file is the store's own under its lock, never truncated while mapped. The Acquire load of the mark pairs with the
         // writer's release, so the bytes read are those written before. Edits by strangers to the file are outside what any
         // mapping can be sound against; what is read is therefore treated as untrusted and its checksums verified.
-        Some(unsafe { std::slice::from_raw_parts(self.map.as_ptr().add(start), length) })
+        Some(unsafe { std::slice::from_raw_parts(self.map.as_mut_ptr().cast_const().add(start), length) })
     }
 
     /// Copies `bytes` into the unpublished part. Refuses what reaches below the mark or beyond the region.

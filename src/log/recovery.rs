@@ -321,13 +321,17 @@ pub(crate) fn repair(disk: &dyn Disk, reading: &Reading) -> Result<(), IoFailure
     Ok(())
 }
 
-const PIECE: usize = 1 << 20;
+/// How much of `from..to` is written at once.
+fn piece(from: u64, to: u64) -> usize {
+    const PIECE: usize = 1 << 20;
+    usize::try_from(to.saturating_sub(from)).map_or(PIECE, |rest| rest.min(PIECE))
+}
 
 fn zero(file: &dyn DiskFile, from: u64, to: u64) -> Result<(), IoFailure> {
-    let zeros = vec![0; PIECE];
+    let zeros = vec![0; piece(from, to)];
     let mut at = from;
     while at < to {
-        let length = usize::try_from(to - at).map_or(PIECE, |rest| rest.min(PIECE));
+        let length = piece(at, to);
         file.write_at(at, zeros.get(..length).unwrap_or_default())?;
         at += length as u64;
     }
@@ -335,10 +339,10 @@ fn zero(file: &dyn DiskFile, from: u64, to: u64) -> Result<(), IoFailure> {
 }
 
 fn rewrite(file: &dyn DiskFile, from: u64, to: u64) -> Result<(), IoFailure> {
-    let mut buffer = vec![0; PIECE];
+    let mut buffer = vec![0; piece(from, to)];
     let mut at = from;
     while at < to {
-        let length = usize::try_from(to - at).map_or(PIECE, |rest| rest.min(PIECE));
+        let length = piece(at, to);
         let piece = buffer.get_mut(..length).unwrap_or_default();
         file.read_at(at, piece)?;
         file.write_at(at, piece)?;

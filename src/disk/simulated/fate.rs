@@ -38,6 +38,13 @@ pub(crate) struct Image {
     pub(crate) torn: u32,
 }
 
+impl Image {
+    /// Whether all is as the system showed it.
+    pub(crate) fn is_harmless(&self) -> bool {
+        self.lost + self.torn == 0
+    }
+}
+
 /// What becomes of a file that was never synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Birth {
@@ -77,11 +84,6 @@ impl Crash {
         }
         let (durable_names, names, pending) = (durable_names.clone(), names.clone(), pending.to_vec());
         Self { line, files: files.to_vec(), durable_names, names, pending, loose }
-    }
-
-    /// How many lines were written and not synced.
-    pub(crate) fn loose_lines(&self) -> usize {
-        self.loose.len()
     }
 
     /// Whether everything is durable.

@@ -82,6 +82,7 @@ pub(super) struct Weather {
     /// Calls since the fault was armed, of its duty.
     calls: u64,
     pub(super) failures: u64,
+    pub(super) syncs: u64,
     /// Changes asked for so far.
     pub(super) changes: u64,
     power_ends: Option<(u64, bool)>,
@@ -141,6 +142,7 @@ pub(super) fn act_or<T>(
     if state.weather.off {
         return Err(error(Errno::IO));
     }
+    state.weather.syncs += u64::from(duty == Duty::Sync);
     if let Some(errno) = state.weather.failing(duty) {
         failed(&mut state);
         return Err(error(errno));

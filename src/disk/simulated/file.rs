@@ -87,7 +87,7 @@ impl DiskFile for SimulatedFile {
         }
         let region = act(&self.state, Duty::Map, &self.name, |state| {
             let content = state.files.get(self.file).ok_or(Errno::BADF)?;
-            Region::in_memory(&content.live).map_err(|_| Errno::NOMEM)
+            Ok(Region::in_memory(&content.live))
         })?;
         Ok(Arc::clone(self.region.get_or_init(|| Arc::new(region))))
     }

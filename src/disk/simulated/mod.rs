@@ -8,7 +8,8 @@ mod fate;
 mod faults;
 mod file;
 
-pub(crate) use fate::{Crash, Image};
+use fate::Crash;
+pub(crate) use fate::Image;
 pub(crate) use faults::{Duty, Fault};
 
 use super::{Disk, DiskFile, Lock, MemoryFiles};
@@ -118,6 +119,11 @@ impl SimulatedDisk {
         self.state.lock().weather.failures
     }
 
+    /// How often files were to be synced so far.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.state.lock().weather.syncs
+    }
+
     /// Ends the power at the `at`th change from now on: before it is done, or after it is done and before anyone learns of that.
     pub(crate) fn end_power_at(&self, at: u64, after: bool) {
         self.state.lock().weather.end_power_at(at, after);
@@ -126,11 +132,6 @@ impl SimulatedDisk {
     /// Whether there is no power any more: everything fails then.
     pub(crate) fn is_off(&self) -> bool {
         self.state.lock().weather.off
-    }
-
-    /// How many changes were asked for so far.
-    pub(crate) fn changes(&self) -> u64 {
-        self.state.lock().weather.changes
     }
 
     /// What a power cut now could do.

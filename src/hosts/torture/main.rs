@@ -32,6 +32,10 @@ enum Piece {
     SyscallFaults(syscall_faults::Args),
     /// Random work on a simulated disk, with crashes, faults and crashes within recovery.
     Simulate(simulated::Simulate),
+    /// Every duty of the simulated disk fails with every error, at every call.
+    Faults(simulated::Faults),
+    /// Small cases on the simulated disk, all of them: every moment, every subset of what was not synced.
+    Exhaust(simulated::Exhaust),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +50,8 @@ fn main() -> ExitCode {
         Piece::Scenario(args) => return scenario::run(args),
         Piece::SyscallFaults(args) => syscall_faults::run(args),
         Piece::Simulate(piece) => piece.run(),
+        Piece::Faults(piece) => piece.run(),
+        Piece::Exhaust(piece) => piece.run(),
     };
     record::settle(&outcome, cli.out.as_deref())
 }

@@ -17,6 +17,26 @@ pub(crate) struct Simulate {
     threads: usize,
 }
 
+/// `faults`
+#[derive(Debug, Args)]
+pub(crate) struct Faults {}
+
+impl Faults {
+    pub(crate) fn run(&self) -> Outcome {
+        simulation::faults()
+    }
+}
+
+/// `exhaust`
+#[derive(Debug, Args)]
+pub(crate) struct Exhaust {}
+
+impl Exhaust {
+    pub(crate) fn run(&self) -> Outcome {
+        simulation::exhaust()
+    }
+}
+
 impl Simulate {
     pub(crate) fn run(&self) -> Outcome {
         simulation::simulate(self.seed, self.states, self.threads)

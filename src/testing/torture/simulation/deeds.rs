@@ -71,17 +71,27 @@ pub(super) struct Process<'a> {
     pub(super) disk: &'a SimulatedDisk,
     pub(super) model: &'a mut Model,
     pub(super) durability: Durability,
-    /// Whether something was to fail: then operations may, in the ways that are documented.
-    pub(super) faults: bool,
+    /// Failures of the disk before what is done now. One that happens now may make it fail, in the ways that are documented; one
+    /// that is over may not, unless it has poisoned the store.
+    pub(super) failures: u64,
 }
 
 impl Process<'_> {
     fn may_fail(&self) -> bool {
-        self.disk.is_off() || self.faults && self.disk.failures() > 0
+        self.disk.is_off() || self.disk.failures() > self.failures || self.engine.poison().is_some()
     }
 
     /// Does it, and says what is wrong with how it went.
     pub(super) fn perform(&mut self, deed: &Deed) -> Result<(), String> {
+        let (poisoned, syncs) = (self.engine.poison().is_some(), self.disk.syncs());
+        self.dispatch(deed)?;
+        if poisoned && self.disk.syncs() != syncs {
+            return Err("a poisoned store synced".into());
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self, deed: &Deed) -> Result<(), String> {
         match deed {
             Deed::Append { stream, sizes, id, conditional } => {
                 let entry = self.model.propose(*stream, sizes, *id);
@@ -194,9 +204,15 @@ impl Process<'_> {
         }
     }
 
-    /// An error is right when the disk failed, and wrong when it did not.
+    /// An error is right when the disk failed, and wrong when it did not; and it says truly what became of the store.
     fn expect_failure(&self, what: &str, error: &AppendError) -> Result<(), String> {
-        let fits = matches!(error, AppendError::Poisoned { .. } | AppendError::Io(_) | AppendError::NoSpace(_));
-        if fits && self.may_fail() { Ok(()) } else { Err(format!("{what} failed: {error:?}")) }
+        let poisoned = self.engine.poison().is_some();
+        let fits = match error {
+            AppendError::Poisoned { .. } => poisoned,
+            AppendError::NoSpace(failure) => !poisoned && failure.is_no_space(),
+            AppendError::Io(failure) => !poisoned && !failure.is_no_space(),
+            _ => false,
+        };
+        if fits && self.may_fail() { Ok(()) } else { Err(format!("{what} failed: {error:?} (poisoned: {poisoned})")) }
     }
 }

@@ -1,8 +1,13 @@
 //! The engine on a simulated disk: random lives and crashes, judged by an oracle that stands outside.
 
 mod deeds;
+mod exhaustive;
+mod matrix;
 mod model;
 mod world;
+
+pub use exhaustive::exhaust;
+pub use matrix::faults;
 
 use super::Outcome;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -136,6 +136,11 @@ impl Model {
         }
     }
 
+    /// The store was closed.
+    pub(super) fn acknowledge_all(&mut self) {
+        (self.acknowledged, self.durable) = (self.entries.len(), self.entries.len());
+    }
+
     /// The store says that it is durable up to a revision: certain for all up to the last event below it.
     pub(super) fn durable_up_to(&mut self, revision: u64) {
         let known = self.entries.iter().rposition(|entry| !entry.rows.is_empty() && entry.end() <= revision);
@@ -146,6 +151,11 @@ impl Model {
     pub(super) fn settle(&mut self, kept: usize) {
         self.entries.truncate(kept);
         (self.acknowledged, self.durable) = (kept, kept);
+    }
+
+    /// Reads what an open store shows: all that was acknowledged, and at most what was submitted.
+    pub(super) fn judge_visible(&self, engine: &Engine) -> Result<(), String> {
+        self.judge(engine, self.acknowledged).map(drop).map_err(|wrong| format!("while it is open: {wrong}"))
     }
 
     /// Reads the whole store. How many of the entries it holds, at least `floor`: whole ones, the first ones, in order, and

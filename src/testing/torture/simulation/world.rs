@@ -17,6 +17,9 @@ use std::time::Duration;
 /// Crashes within recovery, one after the other, at most.
 const NESTED_MOST: u32 = 3;
 
+/// How often another image is drawn where one has lost nothing.
+const TRIES: usize = 4;
+
 /// How a simulation goes.
 #[derive(Debug, Clone)]
 pub(super) struct Setting {
@@ -68,10 +71,14 @@ impl World {
     pub(super) fn new(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
         let setting = Setting::random(&mut random);
-        Self { random, setting, model: Model::new(), outcome: Outcome::new("simulate") }
+        Self { random, setting, model: Model::new(), outcome: Outcome::default() }
     }
 
-    fn disk(&mut self, files: MemoryFiles) -> Arc<SimulatedDisk> {
+    pub(super) fn with(setting: Setting, seed: u64) -> Self {
+        Self { random: Rng::with_seed(seed), setting, model: Model::new(), outcome: Outcome::default() }
+    }
+
+    pub(super) fn disk(&mut self, files: MemoryFiles) -> Arc<SimulatedDisk> {
         Arc::new(SimulatedDisk::new(files, self.random.u64(..)))
     }
 
@@ -104,32 +111,33 @@ impl World {
         let deeds = self.random.usize(1..24);
         for _ in 0..deeds {
             let deed = Deed::random(&mut self.random);
-            self.process(&engine, disk, faults).perform(&deed).map_err(|wrong| format!("{deed:?}: {wrong}"))?;
+            self.process(&engine, disk).perform(&deed).map_err(|wrong| format!("{deed:?}: {wrong}"))?;
             self.outcome.count("operations", 1);
             if disk.is_off() {
                 break;
             }
         }
         if self.random.u8(..3) == 0 && !disk.is_off() {
-            let ended = engine.close();
-            if let (Err(error), true) = (&ended, disk.failures() == 0 && !disk.is_off()) {
-                return Err(format!("closing failed: {error:?}"));
-            }
-            if ended.is_ok() {
-                self.model.durable = self.model.entries.len();
-                self.model.acknowledged = self.model.durable;
-            }
+            self.close(&engine, disk)?;
         }
         Ok(End { disk: Arc::clone(disk), failed: faults && disk.failures() > 0 })
     }
 
-    pub(super) fn process<'a>(
-        &'a mut self,
-        engine: &'a Arc<Engine>,
-        disk: &'a SimulatedDisk,
-        faults: bool,
-    ) -> Process<'a> {
-        Process { engine, disk, model: &mut self.model, durability: self.setting.durability, faults }
+    pub(super) fn process<'a>(&'a mut self, engine: &'a Arc<Engine>, disk: &'a SimulatedDisk) -> Process<'a> {
+        let (durability, failures) = (self.setting.durability, disk.failures());
+        Process { engine, disk, model: &mut self.model, durability, failures }
+    }
+
+    /// Closes the store: everything is durable then.
+    pub(super) fn close(&mut self, engine: &Engine, disk: &SimulatedDisk) -> Result<(), String> {
+        match engine.close() {
+            Ok(()) => {
+                self.model.acknowledge_all();
+                Ok(())
+            }
+            Err(_) if disk.failures() > 0 || disk.is_off() => Ok(()),
+            Err(error) => Err(format!("closing failed: {error:?}")),
+        }
     }
 
     fn arm(&mut self, disk: &SimulatedDisk) {
@@ -140,7 +148,7 @@ impl World {
     }
 
     /// An opening that fails must have a reason.
-    fn excuse(&self, disk: &SimulatedDisk, faults: bool, error: &OpenError) -> Result<(), String> {
+    pub(super) fn excuse(&self, disk: &SimulatedDisk, faults: bool, error: &OpenError) -> Result<(), String> {
         let reason = disk.is_off() || faults && disk.failures() > 0;
         match error {
             OpenError::Io(_) if reason => Ok(()),
@@ -174,7 +182,12 @@ impl World {
         let chosen = self.random.usize(..images);
         let mut next = None;
         for index in 0..images {
-            let image = crash.random(&mut self.random);
+            let mut image = crash.random(&mut self.random);
+            for _ in 0..TRIES {
+                if image.is_harmless() && images > 1 {
+                    image = crash.random(&mut self.random);
+                }
+            }
             let survivor = self.survive(image, 0)?;
             if index == chosen {
                 next = Some(survivor);
@@ -187,7 +200,7 @@ impl World {
 
     /// Opens what a power cut has left, perhaps with more power cuts while it is repaired. How much it holds.
     pub(super) fn survive(&mut self, image: Image, nested: u32) -> Result<(Arc<SimulatedDisk>, usize), String> {
-        if image.lost + image.torn > 0 {
+        if !image.is_harmless() {
             self.outcome.count("crash states", 1);
             if nested > 0 {
                 self.outcome.count("crash states within recovery", 1);
@@ -211,6 +224,17 @@ impl World {
         let kept = self.model.judge(&engine, self.model.durable)?;
         drop(engine);
         self.look_again(&disk, kept)
+    }
+
+    /// Opens what a power cut has left, and opens it again.
+    pub(super) fn survive_plainly(&mut self, image: Image) -> Result<(), String> {
+        self.outcome.count("states", 1);
+        let disk = self.disk(image.files);
+        let engine = self.setting.open(&disk).map_err(|error| format!("opening failed: {error:?}"))?;
+        self.note(&engine);
+        let kept = self.model.judge(&engine, self.model.durable)?;
+        drop(engine);
+        self.look_again(&disk, kept).map(drop)
     }
 
     /// What was served must be there for good: after another power cut at once, or for another process.
