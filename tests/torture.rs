@@ -108,7 +108,7 @@ fn the_oracle_notices_what_is_missing_altered_or_too_much() {
     noticed(&old_store, &acks, "was promised");
     noticed(&store, &old_acks, "was not submitted");
 
-    // Another seed: then nothing is what should have been written.
+    // Another seed: then nothing is what should have been written. Whose transaction comes first is the threads' affair.
     let other = folder.path().join("other acks");
     let mut command = torture();
     command.arg("workload").arg(folder.path().join("other")).arg("--acks").arg(&other).args([
@@ -118,5 +118,5 @@ fn the_oracle_notices_what_is_missing_altered_or_too_much() {
         "2",
     ]);
     assert!(command.stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap().success());
-    noticed(&store, &other, "wrote");
+    noticed(&store, &other, "thread");
 }
