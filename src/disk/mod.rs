@@ -9,6 +9,8 @@ mod memory;
 mod real;
 mod region;
 #[cfg(feature = "testing")]
+mod shutdown;
+#[cfg(feature = "testing")]
 mod simulated;
 
 pub(crate) use fork::ForkGuard;
@@ -16,6 +18,8 @@ pub(crate) use fork::ForkGuard;
 pub(crate) use memory::{Files as MemoryFiles, MemoryDisk, MemoryFile};
 pub(crate) use real::{FileSystem, RealDisk, file_system, lock_holder};
 pub(crate) use region::{Region, RegionBytes};
+#[cfg(feature = "testing")]
+pub use shutdown::{Shutdown, shut_down, write_back};
 #[cfg(feature = "testing")]
 pub(crate) use simulated::{Duty, Fault, Image, SimulatedDisk};
 

@@ -196,6 +196,14 @@ impl Lock for HeldLock {
     }
 }
 
+impl Drop for HeldLock {
+    fn drop(&mut self) {
+        // Closing alone would not do: a child that was forked a moment ago, and has not begun its own program yet, holds the open
+        // file too, and with it the lock.
+        let _ = self.file.unlock();
+    }
+}
+
 /// Renames without replacing. Where the file system cannot promise that, a look beforehand must do: the directory is locked.
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
@@ -302,5 +310,25 @@ impl DiskFile for RealFile {
         let region = Arc::new(Region::map(&self.file, self.writable).map_err(self.failed("map"))?);
         // Whoever came first decides, so that there is one mark for the file and not two.
         Ok(Arc::clone(self.region.get_or_init(|| region)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_lock_is_free_even_while_a_forked_child_has_the_file_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = RealDisk::new(directory.path()).unwrap();
+        let path = disk.file_path(LOCK);
+        let file = File::create(&path).unwrap();
+        file.try_lock().unwrap();
+        // What a fork does to descriptors: one more of the same open file.
+        let _inherited = file.try_clone().unwrap();
+        let lock = HeldLock { file, path };
+        assert!(disk.lock().unwrap().is_none(), "held");
+        drop(lock);
+        assert!(disk.lock().unwrap().is_some(), "free, though the child has not closed it yet");
     }
 }

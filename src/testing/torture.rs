@@ -2,6 +2,7 @@
 //!
 //! `scripts/torture` runs them through the program `stratalog-torture`, and tests run a share of each.
 
+pub use crate::disk::{Shutdown, shut_down, write_back};
 pub mod simulation;
 
 use std::borrow::Cow;

@@ -1,11 +1,13 @@
 //! The program `stratalog-torture`: runs one piece of the proof, and writes what it counted for the report.
 
 mod provenance;
+mod kernel;
 mod record;
 mod simulated;
 mod report;
 
 use clap::{Parser, Subcommand};
+use kernel::{check, full_disks, kills, power_cuts, scenario, syscall_faults, thin_device, workload};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -22,6 +24,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Piece {
+    Workload(workload::Args),
+    Check(check::Args),
+    Kills(kills::Args),
+    PowerCuts(power_cuts::Args),
+    ThinDevice(thin_device::Args),
+    FullDisks(full_disks::Args),
+    Scenario(scenario::Args),
+    SyscallFaults(syscall_faults::Args),
     /// Random work on a simulated disk, with crashes, faults and crashes within recovery.
     Simulate(simulated::Simulate),
     /// Every duty of the simulated disk fails with every error, at every call.
@@ -39,6 +49,14 @@ enum Piece {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.piece {
+        Piece::Workload(args) => return workload::run(args),
+        Piece::Check(args) => check::run(args),
+        Piece::Kills(args) => kills::run(args),
+        Piece::PowerCuts(args) => power_cuts::run(args),
+        Piece::ThinDevice(args) => thin_device::run(args),
+        Piece::FullDisks(args) => full_disks::run(args),
+        Piece::Scenario(args) => return scenario::run(args),
+        Piece::SyscallFaults(args) => syscall_faults::run(args),
         Piece::Simulate(piece) => piece.run(),
         Piece::Faults(piece) => piece.run(),
         Piece::Exhaust(piece) => piece.run(),
