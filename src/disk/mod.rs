@@ -6,13 +6,15 @@
 mod fork;
 #[cfg(feature = "testing")]
 mod memory;
+mod patient;
 mod real;
 mod region;
 
 pub(crate) use fork::ForkGuard;
 #[cfg(feature = "testing")]
 pub(crate) use memory::{Files as MemoryFiles, MemoryDisk, MemoryFile};
-pub(crate) use real::{FileSystem, RealDisk, file_system, lock_holder};
+pub(crate) use patient::PatientFile;
+pub(crate) use real::{FileSystem, RealDisk, file_system, lock_holder, rename_directory};
 pub(crate) use region::{Region, RegionBytes};
 
 use crate::vocabulary::error::IoFailure;
