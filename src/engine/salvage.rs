@@ -96,6 +96,9 @@ pub struct SalvageReport {
     pub missing: Vec<MissingEvents>,
     /// Whether the frame is lost that says if names are strict: the new store's are not.
     pub settings_lost: bool,
+    /// Whether the last frame closes the store. Without it there may have been more, in a newer segment that is gone as a whole,
+    /// and nothing tells.
+    pub closed: bool,
 }
 
 impl SalvageReport {

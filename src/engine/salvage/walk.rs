@@ -341,6 +341,7 @@ impl<'s> Walk<'s> {
         if why != Why::Unfinished {
             self.miss(self.seen);
         }
+        self.report.closed = self.chain.closed;
         self.report.settings_lost = self.strict_names.is_none();
         self.store()?.close()?;
         Ok(self.report)

@@ -56,6 +56,9 @@ fn show(salvaged: &Salvaged, out: &mut Output) -> Result<(), Failure> {
     if salvaged.settings_lost {
         out.line("lost     the store's settings: names are not strict in the new one")?;
     }
+    if !salvaged.closed {
+        out.line("note     the store was not closed, or its end is lost: whether more stood behind, nothing tells")?;
+    }
     Ok(())
 }
 
@@ -112,5 +115,6 @@ fn to_json(salvaged: &Salvaged) -> Value {
         "dropped": dropped.collect::<Value>(),
         "missing": missing.collect::<Value>(),
         "settings_lost": salvaged.settings_lost,
+        "closed": salvaged.closed,
     })
 }
