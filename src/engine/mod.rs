@@ -28,6 +28,8 @@ pub(crate) use frames::FrameWalk;
 pub(crate) use open::open;
 #[cfg(feature = "testing")]
 pub(crate) use open::open_on;
+#[cfg(feature = "testing")]
+pub(crate) use salvage::salvage_on;
 pub use salvage::{DroppedRange, Keep, KeptRange, MissingEvents, SalvageReport, Why, salvage};
 #[cfg(feature = "testing")]
 pub(crate) use verify::verify_on;

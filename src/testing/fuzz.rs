@@ -1,7 +1,7 @@
 //! The bodies of the fuzz targets: each takes any bytes, and panics when a promise is broken.
 
 mod choices;
-mod edits;
+pub(super) mod edits;
 mod frames;
 mod segments;
 mod stores;

@@ -2,6 +2,8 @@
 //!
 //! `scripts/torture` runs them through the program `stratalog-torture`, and tests run a share of each.
 
+pub mod damage;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

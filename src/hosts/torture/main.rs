@@ -1,5 +1,6 @@
 //! The program `stratalog-torture`: runs one piece of the proof, and writes what it counted for the report.
 
+mod damage;
 mod record;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +21,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Piece {
+    /// Damages small stores in every way: each time the data is the same, or there is an error that says where.
+    Damage(damage::DamageArgs),
     /// Runs nothing, and counts that.
     Nothing,
 }
@@ -27,6 +30,7 @@ enum Piece {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.piece {
+        Piece::Damage(arguments) => damage::run(&arguments),
         Piece::Nothing => Outcome::new("nothing"),
     };
     record::settle(&outcome, cli.out.as_deref())
