@@ -1,5 +1,6 @@
-//! Damage to a store's files on a real disk: found and named, or repaired. The sweep over every byte is in memory, in
-//! `src/testing/torture/damage.rs`.
+//! Damage to a store's files on a real disk: found and named, or repaired.
+//!
+//! The sweep over every byte is in memory, in `src/testing/torture/damage.rs`.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
 #[expect(dead_code, reason = "other tests need the rest")]

@@ -262,10 +262,10 @@ fn a_prefix_ends_before_the_first_damage_and_keeps_its_numbers() {
 fn a_torn_tail_is_cut_as_opening_cuts_it() {
     let (mut files, expected) = make(false);
     let frames = all_frames(&files);
-    let torn = frames.iter().rfind(|frame| !frame.numbers.is_empty()).unwrap();
-    files.get_mut(&segment(torn.segment)).unwrap()[torn.bytes.start + 50] ^= 1;
-    // Without its last frame, which may be the watermark of an idle store.
-    files.get_mut(&segment(torn.segment)).unwrap()[torn.bytes.end..].fill(0);
+    // Not synced since the last segment was begun: whole frames behind it prove nothing.
+    let torn = frames.iter().filter(|frame| !frame.numbers.is_empty()).nth_back(3).unwrap();
+    assert_eq!(torn.segment, 3);
+    files.get_mut(&segment(3)).unwrap()[torn.bytes.start + 50] ^= 1;
     let found = salvaged(&files, Keep::Provable);
     same(&found.rows, &expected[..usize::try_from(torn.numbers.start).unwrap()]);
     let [dropped] = &found.report.dropped[..] else { panic!("{:?}", found.report) };
@@ -304,6 +304,22 @@ fn a_salvage_never_overwrites_and_needs_the_store_for_itself() {
     fs::remove_file(&new).unwrap();
     salvage(&path, &new, Keep::Provable, &mut |_| ()).unwrap();
     assert!(refusal(&path, &new).to_string().contains("exists already"));
+}
+
+#[test]
+fn verifying_writes_nothing_into_the_lock_file() {
+    let (files, _) = store();
+    let (_dir, path) = place();
+    put_files(&path, &files);
+    for content in ["", "7\n"] {
+        fs::write(path.join("LOCK"), content).unwrap();
+        assert_eq!(verdict(&path), Verdict::Clean);
+        assert_eq!(fs::read_to_string(path.join("LOCK")).unwrap(), content);
+    }
+    let open = open(&path, small());
+    let refused = stratalog::verify(&path, &mut |_| ()).unwrap_err();
+    assert!(matches!(refused, OpenError::AlreadyOpen { process: Some(_), .. }), "{refused}");
+    drop(open);
 }
 
 #[test]

@@ -119,9 +119,9 @@ impl SalvageReport {
 /// `.incomplete` behind its name, and gets its name when it is whole, verified and on disk.
 ///
 /// # Errors
-/// [`OpenError::AlreadyOpen`], [`OpenError::NotFound`], [`OpenError::NewerFormat`] for the old store; [`OpenError::Io`] where `to`
-/// or its `.incomplete` exists, or the system fails; [`AppendError`] when the new store cannot be written. Bytes of the old store
-/// that cannot be read are no error: they are reported.
+/// [`OpenError::AlreadyOpen`], [`OpenError::NotFound`], [`OpenError::NewerFormat`] for the old store; [`OpenError::Io`] where
+/// `to` or its `.incomplete` exists, or the system fails; [`AppendError`](crate::AppendError) when the new store cannot be
+/// written. Bytes of the old store that cannot be read are no error: they are reported.
 pub fn salvage(
     from: &Path,
     to: &Path,

@@ -1,5 +1,7 @@
-//! Damage: every byte of small stores changed, files cut, swapped, removed and misplaced; each time the data is the same, or there
-//! is an error that says where.
+//! Damage: every byte of small stores changed, files cut, swapped, removed and misplaced.
+//!
+//! Each time the data must be the same, or there must be an error that says where; else it is one of the residues that FORMAT.md
+//! states, each held against a predicate of its own. A new kind of damage is a `Case` in `damage/cases.rs`.
 
 mod cases;
 mod check;
@@ -37,7 +39,8 @@ impl Share {
     pub const TEST: Share = Share { one_in: 3_001, pairs: 20 };
 }
 
-/// Damages stores that were closed, and that ended unclean with and without a watermark behind the last append, on all processors.
+/// Damages stores that were closed, and that ended unclean with and without a watermark behind the last append. On all
+/// processors.
 #[must_use]
 pub fn run(share: Share, seed: u64) -> Outcome {
     let begun = Instant::now();

@@ -81,7 +81,8 @@ impl<'i> Difference<'i> {
             return None;
         }
         let stays = |frame: &FrameAt| frame.place.segment <= last;
-        // "If the files of the last segments are removed, and no mark of those that stay lies in them, the log just ends earlier."
+        // "If the files of the last segments are removed, and no mark of those that stay lies in them, the log just ends
+        // earlier."
         let marks = self.hits().filter(|(frame, hit)| stays(frame) && !hit).map(|(frame, _)| frame.mark);
         let proven = marks.max().unwrap_or(Place { segment: 0, offset: 0 });
         let first_hit = self.hits().find(|(frame, hit)| *hit && stays(frame)).map(|(frame, _)| frame);
@@ -90,8 +91,8 @@ impl<'i> Difference<'i> {
             let removed = last < self.image.files.len() as u64 && proven.segment <= last;
             return removed.then_some(Residue { name: "residue: the newest segments removed as a whole", left });
         };
-        // "If the only bytes that are damaged belong to frames behind every mark that is left, the damage looks like an unfinished
-        // write, and the frames are cut."
+        // "If the only bytes that are damaged belong to frames behind every mark that is left, the damage looks like an
+        // unfinished write, and the frames are cut."
         if proven > first.place || first.place == Place::start_of(1) {
             return None;
         }
