@@ -63,7 +63,10 @@ mod store;
 pub mod testing;
 mod vocabulary;
 
-pub use engine::{Verdict, VerifyProgress, VerifyReport, verify};
+pub use engine::{
+    DroppedRange, Keep, KeptRange, MissingEvents, SalvageReport, Verdict, VerifyProgress, VerifyReport, Why, salvage,
+    verify,
+};
 pub use state::{
     Applied, HandlerOutcome, IntoEventResult, MissingHandler, Project, Projection, Projector, TypedEvent, Upcasters,
 };

@@ -429,6 +429,46 @@ fn a_flipped_byte_is_found_and_named() {
 }
 
 #[test]
+fn a_salvage_copies_what_is_whole_and_lists_what_is_not() {
+    let (dir, store) = sample_store();
+    let new = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let whole = new("whole");
+    let said = run(&["salvage", &store, &whole]).ok();
+    assert!(said.starts_with("everything: 3,604 events, 1,622 transactions copied\n"), "{said}");
+    assert_eq!(run(&["export", &whole]).ok(), run(&["export", &store]).ok());
+
+    let (path, at) = find(&store, "file-deleted");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[at] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    run(&["read", &store]).failed(6);
+    let part = new("part");
+    let ended = run(&["salvage", &store, &part, "--json"]);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let error: Value = serde_json::from_str(&ended.failed(9)).unwrap();
+    assert_eq!((&error["error"], &error["exit_code"]), (&"dropped".into(), &9.into()));
+    let missing = &report["missing"][0];
+    let number = |value: &Value| value.as_u64().unwrap();
+    let first = number(&missing["first_sequence_number"]);
+    let lost = number(&missing["last_sequence_number"]) - first + 1;
+    assert_eq!((&report["complete"], number(&report["events"])), (&false.into(), 3_604 - lost));
+    let dropped = &report["dropped"][0];
+    assert!(number(&dropped["from"]) <= at as u64 && (at as u64) < number(&dropped["to"]), "{report}");
+    assert_eq!(figures(&part)[..2], [3_604 - lost, 1_621]);
+    run(&["verify", &part]).ok();
+    let mut left = values(&run(&["export", &whole]).ok());
+    left.drain(usize::try_from(first).unwrap()..usize::try_from(first + lost).unwrap());
+    assert_eq!(values(&run(&["export", &part]).ok()), left);
+
+    let prefix = run(&["salvage", &store, &new("prefix"), "--prefix"]);
+    assert!(prefix.stdout.starts_with(&format!("not everything: {first} events, ")), "{prefix:?}");
+    prefix.failed(9);
+    let taken = run(&["salvage", &store, &part]).failed(1);
+    assert!(taken.contains("it exists already"), "{taken}");
+    run(&["salvage", &new("none"), &new("other")]).failed(4);
+}
+
+#[test]
 fn the_demo_shows_it_all() {
     let (_dir, store) = place();
     let shown = run(&["demo", &store]).ok();

@@ -1,4 +1,6 @@
-//! Damage to a store's files: found and named, or repaired, and never fewer events in silence.
+//! Damage to a store's files on a real disk: found and named, or repaired.
+//!
+//! The sweep over every byte is in memory, in `src/testing/torture/damage.rs`.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
 #[expect(dead_code, reason = "other tests need the rest")]
@@ -6,8 +8,6 @@ mod log_common;
 
 use log_common::*;
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::LazyLock;
 use stratalog::{Corruption, EventStore, OpenError, OpenMode, Verdict};
@@ -33,99 +33,6 @@ fn make_closed_store() -> (Files, Vec<Row>) {
 
 fn read_only(path: &Path) -> Result<EventStore, OpenError> {
     EventStore::open_with(path, small().mode(OpenMode::ReadOnly))
-}
-
-/// Where damage to a byte is to be named: the byte itself, or the beginning of what it is part of.
-fn named_at(bytes: &[u8], is_last: bool, offset: usize) -> Vec<u64> {
-    let frames = frames(bytes);
-    let end = *frames.last().unwrap();
-    let part = match offset {
-        _ if offset < FRAMES_FROM => 0,
-        _ if offset >= end && is_last => end,
-        _ if offset >= end => offset,
-        _ => *frames.iter().rfind(|frame| **frame <= offset).unwrap(),
-    };
-    vec![part as u64, offset as u64]
-}
-
-/// What a sweep over all bytes found.
-#[derive(Debug, Default)]
-struct Tally {
-    corrupt: u64,
-    torn: u64,
-    opened: u64,
-    refused: u64,
-}
-
-/// Flips a byte, and checks what is said of it, and that opening shows all events or refuses.
-fn check_flip(path: &Path, expected: &[Row], number: u64, allowed: &[u64], tally: &mut Tally) {
-    let (segment, offset) = match verdict(path) {
-        Verdict::Clean => panic!("not found"),
-        Verdict::Torn { segment, offset, .. } => {
-            tally.torn += 1;
-            (segment, offset)
-        }
-        Verdict::Corrupt { segment, offset, .. } => {
-            tally.corrupt += 1;
-            (segment, offset)
-        }
-    };
-    assert_eq!(segment, number);
-    assert!(allowed.contains(&offset), "verify says {offset}, allowed are {allowed:?}");
-    match read_only(path) {
-        Ok(store) => {
-            same(&rows(&store), expected);
-            tally.opened += 1;
-        }
-        Err(OpenError::Corrupt(Corruption { segment, offset, .. })) => {
-            assert_eq!(segment, number);
-            assert!(allowed.contains(&offset), "opening says {offset}, allowed are {allowed:?}");
-            tally.refused += 1;
-        }
-        Err(other) => panic!("{other}"),
-    }
-}
-
-/// Whether all is to be tried that there is, rather than a sample.
-fn in_full() -> bool {
-    std::env::var_os("STRATALOG_FULL").is_some()
-}
-
-/// Of a closed store, which has no residue: every 47th byte and some of each frame's header, or all bytes with `STRATALOG_FULL`
-/// set; once with all its bits turned and once with one.
-#[test]
-fn a_flipped_byte_is_found_and_named_and_hides_nothing() {
-    let (files, expected) = closed_store();
-    let (_dir, path) = place();
-    put_files(&path, &files);
-    let stride = if in_full() { 1 } else { 47 };
-    let mut random = Random(7);
-    let mut tally = Tally::default();
-    for (number, (name, bytes)) in (1..).zip(&files) {
-        let file = fs::OpenOptions::new().write(true).open(path.join(name)).unwrap();
-        let is_last = number == files.len() as u64;
-        let frames = frames(bytes);
-        // Zeros beyond the last frame are all alike: fewer of them do.
-        let beyond = frames.last().unwrap() + 512;
-        let all_frames = frames.iter().flat_map(|frame| [*frame, frame + 4, frame + 44]);
-        let mut offsets: Vec<usize> = (random.below(stride)..bytes.len()).step_by(stride).chain(all_frames).collect();
-        offsets.retain(|offset| *offset < beyond.min(bytes.len()) || in_full() || offset % 5 == 0);
-        for offset in offsets.into_iter().filter(|offset| *offset < bytes.len()) {
-            for mask in [0xff, 1 << random.below(8)] {
-                file.write_at(&[bytes[offset] ^ mask], offset as u64).unwrap();
-                let context = format!("segment {number}, offset {offset}, mask {mask:#x}");
-                let allowed = named_at(bytes, is_last, offset);
-                let check = || check_flip(&path, &expected, number, &allowed, &mut tally);
-                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).is_err() {
-                    panic!("{context}");
-                }
-            }
-            file.write_at(&bytes[offset..=offset], offset as u64).unwrap();
-        }
-    }
-    assert_eq!(verdict(&path), Verdict::Clean, "all is as it was");
-    println!("{tally:?}");
-    assert!(tally.torn > 0 && tally.refused > tally.opened, "{tally:?}");
 }
 
 /// Opening for writing comes to the same verdict as reading, leaves a corrupt store exactly as it is, and repairs a torn one.

@@ -6,6 +6,7 @@
 mod fork;
 #[cfg(feature = "testing")]
 mod memory;
+mod patient;
 mod real;
 mod region;
 #[cfg(feature = "testing")]
@@ -16,7 +17,8 @@ mod simulated;
 pub(crate) use fork::ForkGuard;
 #[cfg(feature = "testing")]
 pub(crate) use memory::{Files as MemoryFiles, MemoryDisk, MemoryFile};
-pub(crate) use real::{FileSystem, RealDisk, file_system, lock_holder};
+pub(crate) use patient::PatientFile;
+pub(crate) use real::{FileSystem, RealDisk, file_system, lock_holder, rename_directory};
 pub(crate) use region::{Region, RegionBytes};
 #[cfg(feature = "testing")]
 pub use shutdown::{Shutdown, shut_down, write_back};

@@ -36,6 +36,29 @@ impl RealDisk {
         self.path.join(name)
     }
 
+    /// Takes the store's lock as [`Disk::lock`] does, and writes nothing: for who only looks at a store. Where nothing can be
+    /// written at all, and there is no lock file, nobody else can open the store for writing either.
+    pub(crate) fn lock_to_look(&self) -> Result<Option<Box<dyn Lock>>, IoFailure> {
+        let failed = |doing| self.failed(doing, LOCK);
+        let path = self.file_path(LOCK);
+        let opened = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut options = OpenOptions::new();
+                match options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path) {
+                    Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => File::open(&self.path),
+                    made => made,
+                }
+            }
+            opened => opened,
+        };
+        let file = opened.map_err(failed("open"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(HeldLock { file, path }))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed("lock")(error)),
+        }
+    }
+
     fn failed<'a>(&self, doing: &'static str, name: &'a str) -> impl FnOnce(io::Error) -> IoFailure + use<'_, 'a> {
         move |error| IoFailure::new(doing, self.file_path(name), error)
     }
@@ -202,6 +225,17 @@ impl Drop for HeldLock {
         // file too, and with it the lock.
         let _ = self.file.unlock();
     }
+}
+
+/// Gives a directory another name, for good. An error where that is taken.
+pub(crate) fn rename_directory(from: &Path, to: &Path) -> Result<(), IoFailure> {
+    rename(from, to).map_err(|error| IoFailure::new("rename", to, error))?;
+    let absolute = std::path::absolute(to).map_err(|error| IoFailure::new("resolve", to, error))?;
+    let Some(parent) = absolute.parent() else {
+        return Ok(());
+    };
+    let synced = File::open(parent).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| IoFailure::new("sync parent directory", parent, error))
 }
 
 /// Renames without replacing. Where the file system cannot promise that, a look beforehand must do: the directory is locked.

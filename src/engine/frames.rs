@@ -134,18 +134,26 @@ fn transaction_of(
     offset: u64,
     seed: IdSeed,
 ) -> Result<StoredTransaction, ReadError> {
-    let malformed = |what: &str| segment.corrupt(offset, what);
     let check = Some(FrameCheck::new(segment.header.salt, offset));
+    detached(frame, seed, check).map_err(|what| segment.corrupt(offset, what))
+}
+
+/// The whole transaction of a frame, with its own copy of all bytes; or what makes no sense. With `check`, verifies the events.
+pub(super) fn detached(
+    frame: &FrameView<'_>,
+    seed: IdSeed,
+    check: Option<FrameCheck>,
+) -> Result<StoredTransaction, String> {
     let mut names = NameCache::default();
     let mut events = Vec::with_capacity(frame.header.count as usize);
     for index in 0..frame.header.count {
         let parts = frame
             .event(index, seed, check, &mut names)
-            .map_err(|_| malformed(&format!("event {index} of the frame is damaged")))?;
+            .map_err(|_| format!("event {index} of the frame is damaged"))?;
         events.push(EventRef { data: frame.bytes, parts }.to_stored());
     }
-    let attributes = frame.sections.attributes(frame.bytes).ok_or_else(|| malformed("the attributes make no sense"))?;
-    let mut records = frame.sections.records(frame.bytes).ok_or_else(|| malformed("the records make no sense"))?;
+    let attributes = frame.sections.attributes(frame.bytes).ok_or("the attributes make no sense")?;
+    let mut records = frame.sections.records(frame.bytes).ok_or("the records make no sense")?;
     records.retain(|record| &*record.namespace != OWN_NAMESPACE);
     Ok(StoredTransaction {
         id: frame.sections.id_text(frame.bytes).map(Into::into),

@@ -19,6 +19,7 @@ mod housekeeping;
 mod lists;
 mod open;
 mod rotate;
+mod salvage;
 mod seat;
 mod snapshot;
 mod verbatim;
@@ -31,6 +32,9 @@ pub(crate) use frames::FrameWalk;
 pub(crate) use open::open;
 #[cfg(feature = "testing")]
 pub(crate) use open::{open_on, open_without_chores};
+#[cfg(feature = "testing")]
+pub(crate) use salvage::salvage_on;
+pub use salvage::{DroppedRange, Keep, KeptRange, MissingEvents, SalvageReport, Why, salvage};
 #[cfg(feature = "testing")]
 pub(crate) use verify::verify_on;
 pub use verify::{Verdict, VerifyProgress, VerifyReport, verify};

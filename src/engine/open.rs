@@ -34,7 +34,7 @@ const SEGMENT_BYTES_LEAST: u64 = 16 << 10;
 /// The most.
 const SEGMENT_BYTES_MOST: u64 = 1 << 30;
 /// The system record that keeps [`Options::strict_names`].
-const STRICT_NAMES: &str = "strict_names";
+pub(super) const STRICT_NAMES: &str = "strict_names";
 
 /// What an open store goes by.
 #[derive(Debug, Clone)]

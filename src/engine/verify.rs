@@ -1,14 +1,14 @@
 //! Verifying a store: every byte is read, and what is wrong is named. Writes nothing.
 
 use super::builder::Builder;
-use crate::disk::{self, Disk, DiskFile, RealDisk};
+use crate::disk::{self, Disk, DiskFile, Lock, RealDisk};
 use crate::format::place::Place;
 use crate::format::segment_header::{HEADER_BYTES, HEADER_FIELDS};
 use crate::log::{self, Reading, Tail, segment_number};
 use crate::vocabulary::error::{Corruption, IoFailure, OpenError};
 use std::path::Path;
 
-/// How far verifying has come.
+/// How far reading a store's files has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifyProgress {
@@ -71,10 +71,22 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(VerifyProgress)) -> Result<V
     if !path.is_dir() {
         return Err(OpenError::NotFound { path: path.to_owned() });
     }
-    verify_on(&RealDisk::new(path)?, progress)
+    let disk = RealDisk::new(path)?;
+    let _lock = lock_to_look(&disk)?;
+    verify_on(&disk, progress)
 }
 
-/// Verifies the store on a disk.
+/// Keeps others from opening a store while it is looked at, and writes nothing. Leaves a directory without one as it is.
+pub(super) fn lock_to_look(disk: &RealDisk) -> Result<Box<dyn Lock>, OpenError> {
+    let path = disk.path();
+    if !disk.list()?.iter().any(|name| segment_number(name).is_some()) {
+        return Err(OpenError::NotFound { path: path.to_owned() });
+    }
+    let lock = disk.lock_to_look()?;
+    lock.ok_or_else(|| OpenError::AlreadyOpen { path: path.to_owned(), process: disk::lock_holder(path) })
+}
+
+/// Verifies the store on a disk, whose lock the caller has.
 pub(crate) fn verify_on(disk: &dyn Disk, progress: &mut dyn FnMut(VerifyProgress)) -> Result<VerifyReport, OpenError> {
     let not_found = || OpenError::NotFound { path: disk.path().to_owned() };
     let names = disk.list()?;
@@ -82,10 +94,6 @@ pub(crate) fn verify_on(disk: &dyn Disk, progress: &mut dyn FnMut(VerifyProgress
     if numbers.is_empty() {
         return Err(not_found());
     }
-    let _lock = disk.lock()?.ok_or_else(|| OpenError::AlreadyOpen {
-        path: disk.path().to_owned(),
-        process: disk::lock_holder(disk.path()),
-    })?;
     let mut bytes = 0;
     for number in &numbers {
         bytes += disk.open(&log::segment_name(*number), false)?.length();

@@ -106,7 +106,7 @@ pub(crate) fn foreign(names: &[String]) -> Option<&String> {
 }
 
 /// Places are kept in 32 bits, in units of eight bytes.
-const LENGTH_LIMIT: u64 = 1 << 35;
+pub(super) const LENGTH_LIMIT: u64 = 1 << 35;
 
 type Files = Vec<(SegmentHeader, Arc<dyn DiskFile>)>;
 
@@ -223,13 +223,6 @@ fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
     Ok(walked)
 }
 
-fn what_stopped(stop: Stop) -> &'static str {
-    match stop {
-        Stop::Nothing => "no frame stands here",
-        Stop::Invalid(why) | Stop::Unfit(why) => why,
-    }
-}
-
 /// What is said of case F.
 const FLOODED: &str = "too much behind the last valid frame looks like frames to tell what was durable";
 /// What is said of case D, between what is wrong and the furthest mark.
@@ -268,14 +261,14 @@ fn judge(files: &Files, walked: &Walked) -> Result<Tail, OpenError> {
             garbage_end = found.end;
         }
     }
-    let mut why = what_stopped(walked.end.stop);
+    let mut why = walked.end.stop.what();
     if w > x {
         let mut found = x;
         // If the log went on in the next segment, that one had an opening frame: the damage is there, and not in zeros at X.
         if let (Stop::Nothing, Some(stop @ (Stop::Nothing | Stop::Invalid(_)))) = (walked.end.stop, walked.unopened)
             && w.segment > last
         {
-            (found, why) = (Place::start_of(last + 1), what_stopped(stop));
+            (found, why) = (Place::start_of(last + 1), stop.what());
         }
         let what = format!("{why}{DURABLE}{w}");
         return Err(Corruption { segment: found.segment, offset: found.offset, what }.into());

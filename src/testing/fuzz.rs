@@ -2,7 +2,7 @@
 
 mod choices;
 mod directory;
-mod edits;
+pub(super) mod edits;
 mod frames;
 mod headers;
 mod segments;

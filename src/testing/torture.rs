@@ -2,9 +2,10 @@
 //!
 //! `scripts/torture` runs them through the program `stratalog-torture`, and tests run a share of each.
 
-pub use crate::disk::{Shutdown, shut_down, write_back};
+pub mod damage;
 pub mod simulation;
 
+pub use crate::disk::{Shutdown, shut_down, write_back};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;

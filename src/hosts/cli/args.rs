@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Read every byte of a store and say whether it is clean, torn or corrupt, and where
     #[command(after_help = "Exit code: 0 clean, 7 torn tail, 6 corrupt. Changes nothing.")]
     Verify(StoreArgs),
+    /// Copy what a damaged store proves into a new one, and list what it does not
+    #[command(after_help = SALVAGE_HELP)]
+    Salvage(SalvageArgs),
     /// Show what Stratalog does, on real events in a new store
     #[command(after_help = "Written for people: --json changes its errors alone.")]
     Demo(DemoArgs),
@@ -52,6 +55,14 @@ lines without a transaction. After a crash, import again, or faster: with --resu
 transaction that is there.
 
 A bad line ends the import. Whole transactions before it stay in the store; nothing of its own does.";
+
+const SALVAGE_HELP: &str = "\
+Events keep their ids, times and content, transactions their ids. Behind a gap they get new sequence numbers and positions, \
+because a store has no gaps; the list says which.
+
+The new store is made as NEW.incomplete, and gets its name when it is whole, verified and on disk.
+
+Exit code: 0 everything was copied, 9 something was not.";
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
@@ -197,6 +208,17 @@ pub(crate) struct StreamsArgs {
 pub(crate) struct StoreArgs {
     /// The store's directory
     pub(crate) store: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SalvageArgs {
+    /// The damaged store's directory; nothing in it is changed
+    pub(crate) store: PathBuf,
+    /// The new store's directory, which must not exist
+    pub(crate) new: PathBuf,
+    /// Copy only what stands before the first damage, so that every event keeps its numbers
+    #[arg(long)]
+    pub(crate) prefix: bool,
 }
 
 #[derive(Debug, Args)]

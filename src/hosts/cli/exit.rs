@@ -15,7 +15,8 @@ Exit codes:
   5  the store is open already
   6  corrupt
   7  torn tail (verify alone; the next open for writing repairs it)
-  8  bad input data";
+  8  bad input data
+  9  something was not copied (salvage alone; the new store is there)";
 
 /// How the program ends when it does not end well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub(crate) enum Code {
     Corrupt,
     Torn,
     BadInput,
+    Dropped,
 }
 
 impl Code {
@@ -45,6 +47,7 @@ impl Code {
             Self::Corrupt => 6,
             Self::Torn => 7,
             Self::BadInput => 8,
+            Self::Dropped => 9,
         }
     }
 
@@ -60,6 +63,7 @@ impl Code {
             Self::Corrupt => "corrupt",
             Self::Torn => "torn",
             Self::BadInput => "bad-input",
+            Self::Dropped => "dropped",
         }
     }
 }

@@ -11,6 +11,7 @@ mod input;
 mod open;
 mod output;
 mod read;
+mod salvage;
 mod verify;
 
 use args::{Cli, Command};
@@ -47,6 +48,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Categories(arguments) => info::categories(&arguments, &mut out),
         Command::Info(arguments) => info::info(&arguments, &mut out),
         Command::Verify(arguments) => verify::run(&arguments, &mut out),
+        Command::Salvage(arguments) => salvage::run(&arguments, &mut out),
         Command::Demo(arguments) => demo::run(&arguments, &mut out),
     };
     // What was found before an error is shown all the same; the first error counts.

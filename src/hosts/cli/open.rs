@@ -1,9 +1,9 @@
-//! The one place where the program meets stores on disk: opening and verifying.
+//! The one place where the program meets stores on disk: opening, verifying and salvaging.
 
 use crate::exit::Failure;
 use std::path::Path;
+pub(crate) use stratalog::{DroppedRange, Keep, SalvageReport as Salvaged, Verdict, VerifyReport as Verified, Why};
 use stratalog::{Durability, EventStore, OpenMode, Options};
-pub(crate) use stratalog::{Verdict, VerifyReport as Verified};
 
 /// Opens a store that is there, for reading alone.
 pub(crate) fn for_reading(path: &Path) -> Result<EventStore, Failure> {
@@ -28,4 +28,14 @@ pub(crate) fn close(store: &EventStore) -> Result<(), Failure> {
 /// Reads every byte of a store; `progress` hears of bytes done and bytes in all.
 pub(crate) fn verify(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified, Failure> {
     Ok(stratalog::verify(path, &mut |at| progress(at.done_bytes, at.total_bytes))?)
+}
+
+/// Copies what a store proves into a new one; `progress` hears of bytes done and bytes in all.
+pub(crate) fn salvage(
+    from: &Path,
+    to: &Path,
+    keep: Keep,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Salvaged, Failure> {
+    Ok(stratalog::salvage(from, to, keep, &mut |at| progress(at.done_bytes, at.total_bytes))?)
 }

@@ -49,7 +49,13 @@ pub(crate) fn run(arguments: &StoreArgs, out: &mut Output) -> Result<(), Failure
                  everything before it is whole, and the next open for writing repairs it"
             ),
         ),
-        _ => Failure::new(Code::Corrupt, format_args!("{path} is corrupt: segment {segment}, offset {offset}: {what}")),
+        _ => Failure::new(
+            Code::Corrupt,
+            format_args!(
+                "{path} is corrupt: segment {segment}, offset {offset}: {what}; \
+                 nothing was changed, and `stratalog salvage` copies what is whole"
+            ),
+        ),
     })
 }
 

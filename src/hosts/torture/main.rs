@@ -1,10 +1,11 @@
 //! The program `stratalog-torture`: runs one piece of the proof, and writes what it counted for the report.
 
-mod provenance;
+mod damage;
 mod kernel;
+mod provenance;
 mod record;
-mod simulated;
 mod report;
+mod simulated;
 
 use clap::{Parser, Subcommand};
 use kernel::{check, full_disks, kills, power_cuts, scenario, syscall_faults, thin_device, workload};
@@ -44,6 +45,8 @@ enum Piece {
     Report(report::Report),
     /// Prints the digest of the source that records carry.
     Source,
+    /// Damages small stores in every way: each time the data is the same, or there is an error that says where.
+    Damage(damage::DamageArgs),
 }
 
 fn main() -> ExitCode {
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Piece::Record(counted) => counted.outcome(),
         Piece::Report(report) => return report.run(),
         Piece::Source => return report::source(),
+        Piece::Damage(arguments) => damage::run(arguments),
     };
     record::settle(&outcome, cli.out.as_deref())
 }

@@ -20,7 +20,7 @@ pub(super) fn flip(bytes: &mut [u8], choices: &mut Choices<'_>) {
 }
 
 /// Gives a frame the checksums that its bytes should have, as far as its header makes sense.
-pub(super) fn reseal(frame: &mut [u8], salt: u64, offset: u64) -> u32 {
+pub(in crate::testing) fn reseal(frame: &mut [u8], salt: u64, offset: u64) -> u32 {
     let Some(header) = FrameHeader::decode(frame) else { return 0 };
     let Some(frame) = frame.get_mut(..header.length as usize) else { return 0 };
     if header.has_table() {
@@ -38,27 +38,33 @@ pub(super) fn reseal(frame: &mut [u8], salt: u64, offset: u64) -> u32 {
 
 /// What is put right in a row of frames.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Repair {
-    pub(super) checksums: bool,
+pub(in crate::testing) struct Repair {
+    pub(in crate::testing) checksums: bool,
     /// Sequence number, link, epoch, recorded time and mark follow from the frame before.
-    pub(super) chain: bool,
+    pub(in crate::testing) chain: bool,
 }
 
 /// What the frame before says.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Link {
-    pub(super) sequence: u64,
-    pub(super) crc: u32,
-    pub(super) epoch: u32,
-    pub(super) recorded_at: Timestamp,
+pub(in crate::testing) struct Link {
+    pub(in crate::testing) sequence: u64,
+    pub(in crate::testing) crc: u32,
+    pub(in crate::testing) epoch: u32,
+    pub(in crate::testing) recorded_at: Timestamp,
 }
 
 impl Link {
-    pub(super) const START: Link = Link { sequence: 0, crc: 0, epoch: 1, recorded_at: Timestamp::MIN };
+    pub(in crate::testing) const START: Link = Link { sequence: 0, crc: 0, epoch: 1, recorded_at: Timestamp::MIN };
 }
 
 /// Walks the frames of a segment file as far as their lengths lead, and puts them right. Returns where the walk ended.
-pub(super) fn repair_frames(file: &mut [u8], place: Place, salt: u64, repair: Repair, link: &mut Link) -> u64 {
+pub(in crate::testing) fn repair_frames(
+    file: &mut [u8],
+    place: Place,
+    salt: u64,
+    repair: Repair,
+    link: &mut Link,
+) -> u64 {
     let mut offset = place.offset;
     loop {
         let frame = file.get_mut(usize::try_from(offset).unwrap_or(usize::MAX)..).unwrap_or_default();
@@ -91,7 +97,13 @@ fn follow(frame: &mut [u8], header: &FrameHeader, place: Place, link: &mut Link)
 }
 
 /// Puts an opening frame at the beginning of a segment's frames, and returns where the next one goes.
-pub(super) fn open_segment(file: &mut [u8], segment: u64, salt: u64, previous_end: u64, link: &mut Link) -> u64 {
+pub(in crate::testing) fn open_segment(
+    file: &mut [u8],
+    segment: u64,
+    salt: u64,
+    previous_end: u64,
+    link: &mut Link,
+) -> u64 {
     let context = Context {
         place: Place::start_of(segment),
         salt,
