@@ -14,13 +14,13 @@ use super::gathering::{Gathering, Patience, Role, Visit};
 use super::horizon::Horizon;
 use crate::format::place::Place;
 use crate::vocabulary::mark::Mark;
-use crate::vocabulary::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Thread, current};
+use crate::vocabulary::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Thread, current, park};
 use std::sync::Arc;
 
 #[cfg(loom)]
-use loom::thread::{park, yield_now};
+use loom::thread::yield_now;
 #[cfg(shuttle)]
-use shuttle::thread::{park, yield_now};
+use shuttle::thread::yield_now;
 
 /// What a twin gets wrong.
 pub(super) type Flaw = Option<&'static str>;

@@ -17,6 +17,8 @@ mod checked;
 #[cfg(all(test, loom))]
 pub(crate) mod proof;
 
+#[cfg(all(test, any(loom, shuttle)))]
+pub(crate) use checked::park;
 #[cfg(any(loom, shuttle))]
 pub(crate) use checked::{
     ArcSwap, AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Mutex, OnceLock, Thread, current, fence,

@@ -129,3 +129,20 @@ fn loom_rotation_against_readers() {
     }
     .run();
 }
+
+/// Three append: a leader's batch holds some of the others, or none.
+fn cohort(flaw: Flaw) {
+    let small = Small::new(flaw);
+    let others = [start(&small, Small::append), start(&small, Small::append)];
+    let mut numbers = vec![small.append()];
+    numbers.extend(others.map(|other| other.join().unwrap()));
+    assert!(numbers.iter().all(|(fate, _)| *fate == Fate::Visible));
+    numbers.sort_by_key(|(_, number)| *number);
+    assert!(numbers.iter().map(|(_, number)| *number).eq(0..3), "each has a number of its own: {numbers:?}");
+    small.check_disk();
+}
+
+#[test]
+fn loom_cohort_of_three() {
+    Proof { name: "cohort of three", model: cohort, flaws: &[LISTED_TOO_LATE], files: &[], spared: &[] }.run();
+}

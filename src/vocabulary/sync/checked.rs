@@ -13,8 +13,64 @@ use std::collections::BTreeSet;
 use std::panic::Location;
 use std::sync::{Arc, PoisonError};
 
-pub(crate) use checker::thread::{Thread, current};
+#[cfg(all(test, loom))]
+pub(crate) use parking::park;
+#[cfg(loom)]
+pub(crate) use parking::{Thread, current};
+#[cfg(all(test, shuttle))]
+pub(crate) use shuttle::thread::park;
+#[cfg(shuttle)]
+pub(crate) use shuttle::thread::{Thread, current};
 pub(crate) use std::sync::atomic::Ordering;
+
+/// Parking of threads, each with a token. That of loom 0.7 also wakes who waits for a lock, and then fails.
+#[cfg(loom)]
+mod parking {
+    use loom::sync::{Condvar, Mutex};
+    use loom::thread::ThreadId;
+    use std::sync::{Arc, PoisonError};
+
+    #[derive(Debug)]
+    struct Token {
+        is_there: Mutex<bool>,
+        given: Condvar,
+    }
+
+    loom::thread_local! {
+        static TOKEN: Arc<Token> = Arc::new(Token { is_there: Mutex::new(false), given: Condvar::new() });
+    }
+
+    #[derive(Debug, Clone)]
+    pub(crate) struct Thread {
+        id: ThreadId,
+        token: Arc<Token>,
+    }
+
+    pub(crate) fn current() -> Thread {
+        Thread { id: loom::thread::current().id(), token: TOKEN.with(Arc::clone) }
+    }
+
+    impl Thread {
+        pub(crate) fn id(&self) -> ThreadId {
+            self.id
+        }
+
+        pub(crate) fn unpark(&self) {
+            *self.token.is_there.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            self.token.given.notify_one();
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn park() {
+        let token = TOKEN.with(Arc::clone);
+        let mut is_there = token.is_there.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*is_there {
+            is_there = token.given.wait(is_there).unwrap_or_else(PoisonError::into_inner);
+        }
+        *is_there = false;
+    }
+}
 
 /// A line that asks for an ordering.
 pub(crate) type Site = &'static Location<'static>;
