@@ -286,6 +286,7 @@ impl Small {
             // A system reports a failure once: the second sync of the same bytes succeeds, and they are not there.
             if self.has(TRIED_AGAIN) {
                 self.publish(batch);
+                *self.in_flight.lock() = false;
             } else {
                 self.poison();
             }
