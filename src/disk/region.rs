@@ -1,11 +1,11 @@
 //! A mapped file with a line between what readers may see and what the writer may still write: the one `unsafe` door.
 
+use crate::vocabulary::mark::Mark;
 use memmap2::{MmapOptions, MmapRaw};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A file's bytes in memory, divided by a mark: below it they never change again and anyone may read them; from it on, one writer
 /// may write and nobody reads.
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Region {
     map: Memory,
     writable: bool,
-    published: AtomicU64,
+    published: Mark,
 }
 
 /// What the bytes lie in.
@@ -54,14 +54,14 @@ impl Region {
     pub(super) fn map(file: &File, writable: bool) -> io::Result<Self> {
         let options = MmapOptions::new();
         let map = if writable { options.map_raw(file)? } else { options.map_raw_read_only(file)? };
-        Ok(Self { map: Memory::Map(map), writable, published: AtomicU64::new(0) })
+        Ok(Self { map: Memory::Map(map), writable, published: Mark::new(0) })
     }
 
     /// A copy of `bytes` on no disk, nothing of which is published yet.
     #[cfg(feature = "testing")]
     pub(super) fn in_memory(bytes: &[u8]) -> Self {
         let copy = bytes.iter().map(|byte| std::sync::atomic::AtomicU8::new(*byte)).collect();
-        Self { map: Memory::Heap(copy), writable: true, published: AtomicU64::new(0) }
+        Self { map: Memory::Heap(copy), writable: true, published: Mark::new(0) }
     }
 
     /// Bytes mapped.
@@ -71,12 +71,12 @@ impl Region {
 
     /// Up to where readers may see.
     pub(crate) fn published(&self) -> u64 {
-        self.published.load(Ordering::Acquire)
+        self.published.get()
     }
 
     /// Lets readers see up to `end`, never beyond the region. What was written before is visible to whoever sees the mark.
     pub(crate) fn publish(&self, end: u64) {
-        self.published.fetch_max(end.min(self.len()), Ordering::AcqRel);
+        self.published.raise(end.min(self.len()));
     }
 
     /// The bytes of a range that is published; `None` otherwise.

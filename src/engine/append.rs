@@ -201,7 +201,7 @@ impl Engine {
 
     /// The position of a stream's next event, everything staged included.
     pub(super) fn next_position(&self, stream: &Stream) -> u64 {
-        let segments = self.segments.load();
+        let segments = self.horizon.segments();
         let found = segments.iter().rev().find_map(|segment| {
             let entry = segment.index.stream(stream.category(), stream.stream())?;
             Some(segment.index.next_position(entry))
@@ -216,7 +216,7 @@ impl Engine {
         stream: &Stream,
         look: impl FnOnce(&EventRef<'_>) -> T,
     ) -> Result<T, AppendError> {
-        let segments = self.segments.load();
+        let segments = self.horizon.segments();
         for segment in segments.iter().rev() {
             let Some(entry) = segment.index.stream(stream.category(), stream.stream()) else {
                 continue;
@@ -236,7 +236,7 @@ impl Engine {
             })?;
         }
         Err(corrupt(
-            self.segments.load().last().map_or(&seat.segment, |last| last),
+            self.horizon.segments().last().map_or(&seat.segment, |last| last),
             0,
             "a stream without its last event",
         ))
@@ -273,7 +273,7 @@ impl Engine {
 
     /// The transaction of this id, staged or not: its receipt and the digest of what was submitted.
     fn find_transaction(&self, seat: &Seat, id: &str) -> Result<Option<(Receipt, Digest)>, AppendError> {
-        let segments = self.segments.load();
+        let segments = self.horizon.segments();
         for segment in segments.iter().rev() {
             for offset in segment.index.transactions_with(id) {
                 let check = FrameCheck::new(segment.header.salt, offset);

@@ -7,7 +7,6 @@ use crate::vocabulary::time::Timestamp;
 use crate::vocabulary::transaction::SystemRecord;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// A run of frames of one segment.
 #[derive(Debug)]
@@ -91,12 +90,11 @@ impl Engine {
 
     /// Moves the watermark. The regions were published before.
     pub(super) fn publish(&self, end: Place, revision: u64, recorded_at: Timestamp) {
-        if revision > self.revision.load(Ordering::Relaxed) {
+        if revision > self.horizon.revision() {
             self.first_recorded_at.get_or_init(|| recorded_at);
             *self.last_recorded_at.lock() = Some(recorded_at);
         }
-        self.revision.fetch_max(revision, Ordering::AcqRel);
-        self.visible.fetch_max(end.pack(), Ordering::AcqRel);
+        self.horizon.publish(end, revision);
     }
 
     /// Puts system records into effect.

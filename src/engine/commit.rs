@@ -5,12 +5,11 @@
 //! sync's time leads without the rest. A lone appender is a cohort of one and never waits.
 
 use super::Engine;
+use super::gathering::{Gathering, Patience, Role, Visit};
 use crate::format::place::Place;
 use crate::vocabulary::error::AppendError;
-use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// A first guess at the time that a sync takes, until one was measured.
@@ -20,35 +19,18 @@ const GATHER: (Duration, Duration) = (Duration::from_micros(50), Duration::from_
 /// How long a waiter sleeps at most before it looks again, should all else fail.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Who waits, and who leads.
+/// Who waits and who leads, and for how long.
 #[derive(Debug)]
 pub(super) struct Commit {
-    state: Mutex<State>,
+    pub(super) gathering: Gathering,
     /// The time that a sync takes, in nanoseconds: a moving average.
     sync_nanoseconds: AtomicU64,
 }
 
-#[derive(Debug)]
-struct State {
-    leading: bool,
-    /// How many have come since the last batch was taken.
-    arrived: usize,
-    /// How many make the cohort complete.
-    expected: usize,
-    waiters: Vec<Waiter>,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    place: Place,
-    thread: Thread,
-}
-
 impl Default for Commit {
     fn default() -> Self {
-        let state = State { leading: false, arrived: 0, expected: 1, waiters: Vec::new() };
         let guess = u64::try_from(FIRST_GUESS.as_nanos()).unwrap_or(0);
-        Self { state: Mutex::new(state), sync_nanoseconds: AtomicU64::new(guess) }
+        Self { gathering: Gathering::default(), sync_nanoseconds: AtomicU64::new(guess) }
     }
 }
 
@@ -62,26 +44,22 @@ impl Commit {
         let known = self.sync_nanoseconds.load(Ordering::Relaxed);
         self.sync_nanoseconds.store(known - known / 8 + took / 8, Ordering::Relaxed);
     }
-
-    /// Whether someone writes and syncs now.
-    pub(super) fn is_led(&self) -> bool {
-        self.state.lock().leading
-    }
-
-    /// Wakes everyone, to look at what has changed.
-    pub(super) fn wake_all(&self) {
-        let waiters = std::mem::take(&mut self.state.lock().waiters);
-        for waiter in waiters {
-            waiter.thread.unpark();
-        }
-    }
 }
 
-/// What an appender does next.
-enum Role {
-    Done,
-    Lead,
-    Wait(Duration),
+/// Since when an appender could have led, had the cohort been complete.
+struct Gathered<'a> {
+    since: Option<Instant>,
+    commit: &'a Commit,
+}
+
+impl Patience for Gathered<'_> {
+    fn is_over(&mut self) -> bool {
+        self.since.get_or_insert_with(Instant::now).elapsed() >= self.commit.gather_time()
+    }
+
+    fn renew(&mut self) {
+        self.since = None;
+    }
 }
 
 /// Ends a leadership on every way out: a leader that unwinds must leave no one asleep.
@@ -95,19 +73,7 @@ impl Drop for Leadership<'_> {
         if std::thread::panicking() {
             self.engine.set_poison("a thread panicked while it wrote and synced for all");
         }
-        let visible = self.engine.visible_place();
-        let poisoned = self.engine.poison().is_some();
-        let mut state = self.engine.commit.state.lock();
-        let (done, rest): (Vec<Waiter>, Vec<Waiter>) =
-            std::mem::take(&mut state.waiters).into_iter().partition(|waiter| waiter.place <= visible || poisoned);
-        state.leading = false;
-        state.arrived = rest.len();
-        state.expected = done.len() + usize::from(self.place <= visible) + rest.len();
-        state.waiters = rest;
-        drop(state);
-        for waiter in done {
-            waiter.thread.unpark();
-        }
+        self.engine.commit.gathering.end(self.place, self.engine.visible_place());
     }
 }
 
@@ -122,56 +88,39 @@ impl Engine {
         }
         let begun = Instant::now();
         let deadline = self.settings.append_deadline;
-        let mut registered = false;
-        let mut gathered = None;
+        let gathering = &self.commit.gathering;
+        let mut visit = Visit::new(place, Gathered { since: None, commit: &self.commit });
         loop {
-            if let Some(cause) = self.poison().filter(|_| self.visible_place() < place) {
-                return Err(AppendError::Poisoned { cause: Arc::clone(cause), unknown: true });
+            if let Some(fate) = self.fate(place) {
+                return fate;
             }
             let waited = begun.elapsed();
-            if waited >= deadline && self.visible_place() < place {
-                self.leave();
+            if waited >= deadline {
+                gathering.leave();
                 return Err(AppendError::Unknown { waited });
             }
-            match self.choose(place, &mut registered, &mut gathered) {
-                Role::Done => return Ok(()),
-                Role::Lead => self.lead(place, deadline.saturating_sub(waited)),
-                Role::Wait(time) => std::thread::park_timeout(time.min(deadline.saturating_sub(waited))),
-            }
+            let gather_time = self.commit.gather_time();
+            let sleep = match gathering.next(&mut visit, || self.fate(place).is_some()) {
+                Role::Leave => continue,
+                Role::Lead => {
+                    self.lead(place, deadline.saturating_sub(waited));
+                    continue;
+                }
+                Role::Gather => gather_time,
+                Role::Follow => LOOK_AGAIN.min(gather_time * 4),
+            };
+            std::thread::park_timeout(sleep.min(deadline.saturating_sub(waited)));
         }
     }
 
-    /// Decides what an appender does now. `gathered` is since when it could have led, had the cohort been complete.
-    fn choose(&self, place: Place, registered: &mut bool, gathered: &mut Option<Instant>) -> Role {
-        let mut state = self.commit.state.lock();
-        if self.visible_place() >= place || self.poison().is_some() {
-            remove_own(&mut state);
-            // A poisoned waiter goes round the loop once more and finds the poison; a visible one is done.
-            return if self.visible_place() >= place { Role::Done } else { Role::Wait(Duration::ZERO) };
+    /// What became of what was staged up to `place`, once that is settled.
+    fn fate(&self, place: Place) -> Option<Result<(), AppendError>> {
+        // What is visible is, whatever failed later: so the failure is looked for first, and believed last.
+        let poison = self.poison();
+        if self.visible_place() >= place {
+            return Some(Ok(()));
         }
-        if !*registered {
-            *registered = true;
-            state.arrived += 1;
-        }
-        remove_own(&mut state);
-        let gather_time = self.commit.gather_time();
-        if !state.leading {
-            let since = *gathered.get_or_insert_with(Instant::now);
-            if state.arrived >= state.expected || since.elapsed() >= gather_time {
-                state.leading = true;
-                return Role::Lead;
-            }
-        } else {
-            *gathered = None;
-        }
-        let leading = state.leading;
-        state.waiters.push(Waiter { place, thread: std::thread::current() });
-        Role::Wait(if leading { LOOK_AGAIN.min(gather_time * 4) } else { gather_time })
-    }
-
-    /// Takes this thread off the list of waiters.
-    fn leave(&self) {
-        remove_own(&mut self.commit.state.lock());
+        poison.map(|cause| Err(AppendError::Poisoned { cause: Arc::clone(cause), unknown: true }))
     }
 
     /// Writes and syncs everything staged, for all who wait.
@@ -209,9 +158,4 @@ impl Engine {
             }
         }
     }
-}
-
-fn remove_own(state: &mut State) {
-    let own = std::thread::current().id();
-    state.waiters.retain(|waiter| waiter.thread.id() != own);
 }

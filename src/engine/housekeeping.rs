@@ -1,6 +1,7 @@
 //! Chores off the appenders' path: one thread a process, started on first need, shared by all stores.
 
 use super::Engine;
+use super::due::Due;
 use super::seat::{Added, Seat};
 use crate::format::encode;
 use crate::format::frame::Kind;
@@ -9,7 +10,7 @@ use crate::vocabulary::options::Durability;
 use crossbeam::channel::{RecvTimeoutError, Sender, unbounded};
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -28,8 +29,8 @@ pub(super) struct Chores {
     me: OnceLock<Weak<Engine>>,
     /// The segment whose successor was asked for.
     preparing_after: AtomicU64,
-    sync_due: AtomicBool,
-    watermark_due: AtomicBool,
+    sync_due: Due,
+    watermark_due: Due,
     /// The end of the log when the watermark chore last looked.
     last_seen: AtomicU64,
     /// The end of the log when the watermark chore was last done.
@@ -103,12 +104,11 @@ impl Chores {
     /// Whether a watermark is still asked for.
     #[cfg(test)]
     pub(super) fn is_asked(&self) -> bool {
-        self.watermark_due.load(Ordering::Acquire)
+        self.watermark_due.is_asked()
     }
 
-    fn ask_once(&self, due: &AtomicBool, chore: Chore, time: Duration) {
-        fence(Ordering::SeqCst);
-        if !due.load(Ordering::Relaxed) && !due.swap(true, Ordering::AcqRel) {
+    fn ask_once(&self, due: &Due, chore: Chore, time: Duration) {
+        if due.ask() {
             self.ask(chore, time);
         }
     }
@@ -182,9 +182,7 @@ impl Engine {
         match chore {
             Chore::Prepare { after } => self.prepare_next(after),
             Chore::Sync => {
-                self.chores.sync_due.store(false, Ordering::Release);
-                // Pairs with the fence of `ask_once`: either this sync sees the append, or the append sees that it must ask.
-                fence(Ordering::SeqCst);
+                self.chores.sync_due.begin();
                 // A failure has poisoned the store, which is how appenders learn of it.
                 if self.sync_visible().is_ok() && !self.is_sync() {
                     self.chores.ask_once(&self.chores.watermark_due, Chore::Watermark, IDLE);
@@ -192,10 +190,9 @@ impl Engine {
             }
             Chore::Watermark => {
                 if self.watermark_if_idle() {
-                    self.chores.watermark_due.store(false, Ordering::Release);
-                    fence(Ordering::SeqCst);
+                    self.chores.watermark_due.begin();
                     // Whoever appends from now on asks again; whoever came between the look and the line above is seen here.
-                    if self.visible.load(Ordering::Relaxed) != self.chores.last_done.load(Ordering::Relaxed) {
+                    if self.visible_place().pack() != self.chores.last_done.load(Ordering::Relaxed) {
                         self.chores.ask_once(&self.chores.watermark_due, Chore::Watermark, IDLE);
                     }
                 } else {
@@ -292,7 +289,7 @@ impl Engine {
         let end = self.visible_place();
         let durable = self.durable_place();
         if durable < end {
-            for segment in self.segments.load().iter() {
+            for segment in self.horizon.segments().iter() {
                 let number = segment.header.number;
                 if number < durable.segment || number > end.segment {
                     continue;
@@ -303,7 +300,7 @@ impl Engine {
                 }
             }
             self.set_durable(end, revision);
-            self.commit.wake_all();
+            self.commit.gathering.wake_all();
         }
         Ok(self.durable_revision().get())
     }

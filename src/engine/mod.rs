@@ -11,12 +11,17 @@ mod builder;
 mod by_hand;
 mod commit;
 mod cursor;
+mod due;
 mod durable;
 #[cfg(test)]
 mod fault_tests;
 mod frames;
+mod gathering;
+mod horizon;
 mod housekeeping;
 mod lists;
+#[cfg(all(test, any(loom, shuttle)))]
+mod model;
 mod open;
 mod rotate;
 mod salvage;
@@ -47,21 +52,22 @@ use crate::index::HotIndex;
 #[cfg(feature = "testing")]
 use crate::log::Tail;
 use crate::vocabulary::error::{AppendError, ReadError};
+use crate::vocabulary::mark::Mark;
 use crate::vocabulary::number::Revision;
 use crate::vocabulary::options::Durability;
 use crate::vocabulary::reentry;
-use arc_swap::ArcSwap;
 use batch::InFlight;
 use bytes::Bytes;
 use commit::Commit;
 use crossbeam::utils::CachePadded;
+use horizon::Horizon;
 use housekeeping::Chores;
 use open::Settings;
 use parking_lot::{Mutex, RwLock};
 use rotate::Slot;
 use seat::Seat;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// A segment that is part of the log.
@@ -87,15 +93,11 @@ pub(crate) struct Engine {
     seed: IdSeed,
     /// Seeds the hash tables of the indexes.
     index_seed: u64,
-    /// Readers take the list whole; the writer puts a longer one in its place.
-    segments: ArcSwap<Vec<Arc<LiveSegment>>>,
-    /// The watermark: how many events readers may see.
-    revision: CachePadded<AtomicU64>,
-    /// The place up to which frames are visible: the watermark for frames without events.
-    visible: CachePadded<AtomicU64>,
+    /// What readers may see.
+    horizon: Horizon<LiveSegment>,
     /// The place up to which everything is durable, and the revision there.
-    durable: CachePadded<AtomicU64>,
-    durable_revision: AtomicU64,
+    durable: CachePadded<Mark>,
+    durable_revision: Mark,
     seat: Mutex<Seat>,
     /// Batches that were taken from the seat and are not visible yet.
     in_flight: InFlight,
@@ -105,7 +107,6 @@ pub(crate) struct Engine {
     prepared: Mutex<Slot>,
     chores: Chores,
     records: RwLock<Records>,
-    poison: OnceLock<Arc<str>>,
     closed: AtomicBool,
     fork: ForkGuard,
     /// How the log ended when it was opened.
@@ -119,12 +120,12 @@ pub(crate) struct Engine {
 impl Engine {
     /// How many events readers may see.
     pub(crate) fn revision(&self) -> u64 {
-        self.revision.load(Ordering::Acquire)
+        self.horizon.revision()
     }
 
     /// Up to which revision the log would survive a power cut.
     pub(crate) fn durable_revision(&self) -> Revision {
-        Revision::new(self.durable_revision.load(Ordering::Acquire))
+        Revision::new(self.durable_revision.get())
     }
 
     pub(crate) fn durability(&self) -> Durability {
@@ -136,29 +137,27 @@ impl Engine {
     }
 
     fn visible_place(&self) -> Place {
-        Place::unpack(self.visible.load(Ordering::Acquire))
+        self.horizon.end()
     }
 
     fn durable_place(&self) -> Place {
-        Place::unpack(self.durable.load(Ordering::Acquire))
+        Place::unpack(self.durable.get())
     }
 
     /// Notes that everything up to `place` is durable, which holds `revision` events.
     fn set_durable(&self, place: Place, revision: u64) {
-        self.durable.fetch_max(place.pack(), Ordering::AcqRel);
-        self.durable_revision.fetch_max(revision, Ordering::AcqRel);
+        self.durable.raise(place.pack());
+        self.durable_revision.raise(revision);
     }
 
     /// The first failure of a write or sync, if there was one.
     pub(crate) fn poison(&self) -> Option<&Arc<str>> {
-        self.poison.get()
+        self.commit.gathering.poison()
     }
 
     /// After a failed write or sync: no more appends until reopened, and whoever waits learns of it.
     fn set_poison(&self, cause: &str) -> Arc<str> {
-        let cause = Arc::clone(self.poison.get_or_init(|| cause.into()));
-        self.commit.wake_all();
-        cause
+        self.commit.gathering.set_poison(cause)
     }
 
     /// Whether reads may go ahead.

@@ -3,6 +3,7 @@
 use super::batch::InFlight;
 use super::builder::Builder;
 use super::commit::Commit;
+use super::horizon::Horizon;
 use super::housekeeping::Chores;
 use super::rotate::{Slot, new_header, random_word};
 use super::seat::Seat;
@@ -17,15 +18,15 @@ use crate::log::{self, Reading, Tail, create_segment, segment_number};
 use crate::vocabulary::append::OWN_NAMESPACE;
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::error::{AppendError, IoFailure, OpenError};
+use crate::vocabulary::mark::Mark;
 use crate::vocabulary::options::{Durability, Limits, OpenMode, Options};
 use crate::vocabulary::reentry;
 use crate::vocabulary::time::{Clock, Timestamp};
 use crate::vocabulary::transaction::SystemRecord;
-use arc_swap::ArcSwap;
 use crossbeam::utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -263,11 +264,9 @@ fn assemble(
         store_id,
         seed: IdSeed::of(&store_id),
         index_seed,
-        segments: ArcSwap::from_pointee(segments),
-        revision: CachePadded::new(AtomicU64::new(chain.sequence)),
-        visible: CachePadded::new(AtomicU64::new(place.pack())),
-        durable: CachePadded::new(AtomicU64::new(durable.0.pack())),
-        durable_revision: AtomicU64::new(durable.1),
+        horizon: Horizon::new(segments, place, chain.sequence),
+        durable: CachePadded::new(Mark::new(durable.0.pack())),
+        durable_revision: Mark::new(durable.1),
         seat: Mutex::new(seat),
         in_flight: InFlight::default(),
         commit: Commit::default(),
@@ -275,7 +274,6 @@ fn assemble(
         prepared: Mutex::new(Slot::new(place.segment)),
         chores: Chores::default(),
         records: RwLock::new(builder.records),
-        poison: OnceLock::new(),
         closed: AtomicBool::new(false),
         fork: ForkGuard::new().map_err(|error| IoFailure::new("map a page for", "the process", error))?,
         lock: Mutex::new(None),
@@ -306,11 +304,11 @@ impl Engine {
             _ => {}
         }
         self.closed.store(true, Ordering::Release);
-        self.commit.wake_all();
+        self.commit.gathering.wake_all();
         let dropped = if self.fork.is_fork() { Ok(()) } else { self.drop_prepared().map_err(AppendError::Io) };
         // A leader may still be writing if the store was poisoned from elsewhere: nobody else may open it before that has ended.
         let begun = Instant::now();
-        while self.commit.is_led() {
+        while self.commit.gathering.is_led() {
             if begun.elapsed() > self.settings.append_deadline {
                 return Err(AppendError::TimedOut { waited: begun.elapsed() });
             }

@@ -68,9 +68,7 @@ impl Engine {
             sealed_end: OnceLock::new(),
         });
         seat.end = HEADER_BYTES;
-        let mut segments = Vec::clone(&self.segments.load());
-        segments.push(Arc::clone(&seat.segment));
-        self.segments.store(Arc::new(segments));
+        self.horizon.extend(Arc::clone(&seat.segment));
         let recorded_at = seat.recorded_at;
         let context = seat.context(recorded_at, self.durable_place());
         let opening = encode::bookkeeping(&mut seat.frame, &context, Kind::Opening, &previous_end.to_le_bytes());
@@ -114,7 +112,7 @@ impl Engine {
             let batch = Arc::new(batch);
             self.in_flight.set(Some(Arc::clone(&batch)));
             self.commit_batch(&batch);
-            self.commit.wake_all();
+            self.commit.gathering.wake_all();
         }
         match self.poison() {
             Some(cause) => Err(AppendError::Poisoned { cause: Arc::clone(cause), unknown: false }),

@@ -19,9 +19,8 @@ impl Engine {
     /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub(super) fn snapshot(&self) -> Result<Snapshot, ReadError> {
         self.admit_read()?;
-        // The revision first: the list is then at least as new, and holds every segment that the revision needs.
-        let revision = self.revision();
-        Ok(Snapshot { revision, segments: self.segments.load_full() })
+        let (revision, segments) = self.horizon.snapshot();
+        Ok(Snapshot { revision, segments })
     }
 }
 

@@ -1,9 +1,9 @@
 //! A list that grows without moving: chunks, each twice as big as the one before.
 
-use std::sync::OnceLock;
+use crate::vocabulary::sync::OnceLock;
 
-/// Entries of the first chunk, as a power of two.
-const FIRST_BITS: u32 = 6;
+/// Entries of the first chunk, as a power of two. Few in models, so that they come to the next.
+const FIRST_BITS: u32 = if cfg!(loom) { 1 } else { 6 };
 /// Enough chunks for 2^32 entries.
 const CHUNKS: usize = 27;
 
@@ -28,7 +28,7 @@ const fn locate(index: u32) -> (usize, usize) {
 
 impl<T> Default for Chunks<T> {
     fn default() -> Self {
-        Self { chunks: [const { OnceLock::new() }; CHUNKS] }
+        Self { chunks: std::array::from_fn(|_| OnceLock::new()) }
     }
 }
 

@@ -2,12 +2,11 @@
 
 use super::chunks::Chunks;
 use super::postings::{Pool, PoolFull, Postings, RunPlace};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::vocabulary::sync::{AtomicU32, AtomicU64, AtomicUsize, OnceLock, Ordering};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Slots of the first table, as a power of two.
-const FIRST_BITS: usize = 6;
+/// Slots of the first table, as a power of two. Few in models, so that they come to the next.
+const FIRST_BITS: usize = if cfg!(loom) { 1 } else { 6 };
 /// Tables, each twice as big as the one before.
 const TABLES: usize = 27;
 
@@ -74,7 +73,7 @@ impl Dictionary {
         Self {
             entries: Chunks::default(),
             count: AtomicU32::new(0),
-            tables: [const { OnceLock::new() }; TABLES],
+            tables: std::array::from_fn(|_| OnceLock::new()),
             current: AtomicUsize::new(0),
             seed,
         }

@@ -4,7 +4,7 @@ use super::chunks::Chunks;
 use super::dictionary::{Dictionary, Entry};
 use super::postings::{Pool, PoolFull, RunPlace};
 use super::transactions::TransactionIds;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::vocabulary::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Where a segment's events are: by number, by stream, category and name, streams by name alone, transactions by id.
 #[derive(Debug)]

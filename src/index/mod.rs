@@ -7,6 +7,8 @@
 mod chunks;
 mod dictionary;
 mod hot;
+#[cfg(all(test, loom))]
+mod loom_models;
 mod postings;
 mod transactions;
 

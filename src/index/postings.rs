@@ -1,12 +1,12 @@
 //! Lists of numbers that only grow, many in one pool: who occurs where.
 
 use super::chunks::Chunks;
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::vocabulary::sync::{AtomicU32, Ordering};
 
-/// Numbers kept in the list's own head.
-const INLINE: u32 = 3;
+/// Numbers kept in the list's own head. Few in models, so that they come to the first runs.
+const INLINE: u32 = if cfg!(loom) { 1 } else { 3 };
 /// Numbers of a list's first run, as a power of two.
-const FIRST_BITS: u32 = 3;
+const FIRST_BITS: u32 = if cfg!(loom) { 0 } else { 3 };
 /// Numbers of a run at most, as a power of two: runs double up to here.
 const LAST_BITS: u32 = 14;
 /// Words of a run before its numbers: the address of the next run, plus one.

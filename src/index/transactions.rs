@@ -1,11 +1,11 @@
 //! Transaction ids to the frames that have them.
 
 use super::chunks::Chunks;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::vocabulary::sync::{AtomicU32, AtomicU64, AtomicUsize, OnceLock, Ordering};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-const FIRST_BITS: usize = 6;
+/// Slots of the first table, as a power of two. Few in models, so that they come to the next.
+const FIRST_BITS: usize = if cfg!(loom) { 1 } else { 6 };
 const TABLES: usize = 27;
 
 /// For every transaction id, its fingerprint and its frame's address. The frame itself tells whether it is the one.
@@ -26,7 +26,7 @@ impl TransactionIds {
         Self {
             entries: Chunks::default(),
             count: AtomicU32::new(0),
-            tables: [const { OnceLock::new() }; TABLES],
+            tables: std::array::from_fn(|_| OnceLock::new()),
             current: AtomicUsize::new(0),
             seed,
         }
