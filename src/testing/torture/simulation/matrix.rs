@@ -1,5 +1,4 @@
-//! The fault matrix: every duty of the disk, every error, the first call, the second and so on until none is left, once and for
-//! good.
+//! The fault matrix: every duty of the disk fails with every error, at every call, once and for good.
 
 use super::deeds::Deed;
 use super::exhaustive::{Act, append};
@@ -69,7 +68,8 @@ pub fn faults(errors: usize) -> Outcome {
                     let called = outcome.counts.get("runs").copied().unwrap_or(0) > 0;
                     sum.count("cells (duty, error, once or for good, durability)", 1);
                     // Mapped writing has no place in `Sync`.
-                    if !called && !(duty == Duty::Store && durability == Durability::Sync) {
+                    let is_called = duty != Duty::Store || durability != Durability::Sync;
+                    if called != is_called {
                         sum.violations
                             .push(format!("{durability:?}: {} is never called, so it cannot fail", duty.doing()));
                     }
