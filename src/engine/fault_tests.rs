@@ -302,6 +302,28 @@ fn an_interval_that_fails_to_sync_poisons() {
     assert!(append(&engine, "a", &Condition::any()).unwrap_err().is_poisoned());
 }
 
+#[test]
+fn a_sync_claims_only_what_was_visible_when_it_began() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, plan) = open(directory.path(), Durability::Os).unwrap();
+    append(&engine, "a", &Condition::any()).unwrap();
+    let before = plan.syncs.load(Ordering::Relaxed);
+    plan.slow.store(200, Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        let syncing = scope.spawn(|| engine.sync().unwrap());
+        while plan.syncs.load(Ordering::Relaxed) == before {
+            std::thread::yield_now();
+        }
+        append(&engine, "a", &Condition::any()).unwrap();
+        syncing.join().unwrap();
+    });
+    assert_eq!(
+        (engine.revision(), engine.durable_revision()),
+        (2, Revision::new(1)),
+        "the second came behind the sync"
+    );
+}
+
 /// Appends once, and waits until a watermark stands behind that.
 fn append_and_idle(engine: &Engine) {
     append(engine, "a", &Condition::any()).unwrap();

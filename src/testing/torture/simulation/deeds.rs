@@ -133,8 +133,13 @@ impl Process<'_> {
     fn group(&mut self, group: &[Vec<usize>]) -> Result<(), String> {
         let mut all = Vec::new();
         for (index, sizes) in group.iter().enumerate() {
+            // From the third on, conditions rest on what is staged in the same stream and not yet visible.
+            let condition = match self.model.next_position(index % 2).checked_sub(1) {
+                Some(last) if index >= 2 => position_is(last),
+                _ => Condition::any(),
+            };
             let entry = self.model.propose(index % 2, sizes, false);
-            all.extend(self.stage(entry, &Condition::any())?);
+            all.extend(self.stage(entry, &condition)?);
         }
         // The last leads for all, so the others find themselves done.
         all.reverse();
