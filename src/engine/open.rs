@@ -142,6 +142,10 @@ pub(crate) fn open_without_chores(disk: Arc<dyn Disk>, options: &Options) -> Res
     let mut builder = Builder::new(index_seed, false);
     let reading = match log::read(&*disk, !read_only, &mut builder)? {
         Some(reading) => reading,
+        // Looked at before the lock was had, too: the files may have gone since then.
+        None if matches!(options.mode, OpenMode::Existing | OpenMode::ReadOnly) => {
+            return Err(OpenError::NotFound { path: disk.path().to_owned() });
+        }
         None => {
             remove_temporary(&*disk)?;
             create_store(&*disk, options)?;

@@ -85,6 +85,9 @@ fn sweep(image: &Image, share: Share, seed: u64) -> Outcome {
     let pairs: Vec<Case> = (0..share.pairs).map(|_| cases::pair(&others, &mut random)).collect();
     let (others, pairs) = (&others, &pairs);
     let mut outcome = Outcome::new("damage");
+    let listed = (cases::bytes(image).count() + others.len()) as u64;
+    let tried = (0..listed).filter(|at| at % share.one_in == seed % share.one_in).count() as u64;
+    outcome.count("left out", listed - tried);
     std::thread::scope(|scope| {
         let part = |thread| {
             let listed = cases::bytes(image).chain(others.iter().cloned());
@@ -109,6 +112,7 @@ fn try_all(image: &Image, cases: impl Iterator<Item = (u64, Case)>) -> Outcome {
     for (done, (_, case)) in (0_u64..).zip(cases) {
         let thorough = done % THOROUGH == 0;
         let checked = catch_unwind(AssertUnwindSafe(|| check::check(image, &case, thorough, &mut outcome)));
+        outcome.count("damaged stores", 1);
         outcome.count(format!("case: {}", case.kind()), 1);
         outcome.count(format!("store: {}", image.name), 1);
         let broken = checked.unwrap_or_else(|_| Err("a panic".into()));

@@ -84,6 +84,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             outcome.add(share?);
         }
         outcome.count("rows of the whole matrix", rows_in_all() as u64);
+        outcome.count("left out", (rows_in_all() - rows.len()) as u64);
         Ok(())
     })
 }
