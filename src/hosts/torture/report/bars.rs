@@ -33,7 +33,7 @@ pub(super) const DECODERS: &[&str] = &[
 
 const BARS: &[Bar] = &[
     bar("Simulated crash states", Goal::AtLeast(10_000_000), &["simulate"], &["crash states"]),
-    bar("Exhaustive small cases", Goal::Complete, &["exhaust"], &["crash states"]),
+    bar("Exhaustive small cases", Goal::Complete, &["exhaust"], &["states"]),
     bar("Fault matrix on the simulated disk", Goal::Complete, &["faults"], &["cells"]),
     bar("Fault matrix on the real program", Goal::Complete, &["syscall-faults"], &["cells"]),
     bar("Damage: every byte, flipped and set", Goal::Complete, &["damage"], &["damaged stores"]),
@@ -42,7 +42,7 @@ const BARS: &[Bar] = &[
     bar("Power cuts on real file systems", Goal::AtLeast(500), &["power-cuts"], &["cuts"]),
     bar("SIGKILLs", Goal::AtLeast(5_000), &["kills"], &["kills"]),
     bar("Loom models", Goal::AtLeast(7), &["loom"], &["models"]),
-    bar("Broken twins of those, which failed", Goal::AtLeast(7), &["loom"], &["broken twins caught"]),
+    bar("Broken twins of those, which failed", Goal::AtLeast(7), &["loom"], &["twins caught"]),
     bar("Linearizability operations", Goal::AtLeast(1_000_000), &["linearize"], &["operations"]),
     bar("Planted bugs caught", Goal::AtLeast(15), &["planted"], &["caught"]),
 ];

@@ -4,7 +4,8 @@ use crate::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pieces that go through all there is: a second run counts the same again.
-const WHOLE: [&str; 7] = ["damage", "exhaust", "faults", "loom", "planted", "sanitize", "syscall-faults"];
+const WHOLE: [&str; 8] =
+    ["damage", "exhaust", "faults", "loom", "planted", "sanitize-address", "sanitize-thread", "syscall-faults"];
 
 /// The records that add up: of runs with the same seed the longest, of pieces that are whole in one run the newest.
 pub(super) fn once<'a>(records: &[&'a Record]) -> Vec<&'a Record> {

@@ -66,7 +66,8 @@ pub fn faults(errors: usize) -> Outcome {
                 for for_good in [false, true] {
                     let outcome = column(durability, Fault { duty, call: 0, for_good, error });
                     let called = outcome.counts.get("runs").copied().unwrap_or(0) > 0;
-                    sum.count("cells (duty, error, once or for good, durability)", 1);
+                    // A cell is a duty, an error, whether it happens once or for good, and a durability.
+                    sum.count("cells", 1);
                     // Mapped writing has no place in `Sync`.
                     let is_called = duty != Duty::Store || durability != Durability::Sync;
                     if called != is_called {
