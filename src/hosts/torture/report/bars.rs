@@ -39,7 +39,7 @@ const BARS: &[Bar] = &[
     bar("Damage: every byte, flipped and set", Goal::Complete, &["damage"], &["damaged stores"]),
     bar("Fuzz executions over the decoders", Goal::AtLeast(100_000_000), DECODERS, &["executions"]),
     bar("Fuzz executions of the stateful target", Goal::AtLeast(1_000_000), &["fuzz-ops"], &["executions"]),
-    bar("Power cuts on real file systems", Goal::AtLeast(500), &["power-cuts"], &["cuts"]),
+    bar("Power cuts on real file systems", Goal::AtLeast(500), &["power-cuts*"], &["cuts"]),
     bar("SIGKILLs", Goal::AtLeast(5_000), &["kills"], &["kills"]),
     bar("Loom models", Goal::AtLeast(7), &["loom"], &["models"]),
     bar("Broken twins of those, which failed", Goal::AtLeast(7), &["loom"], &["twins caught"]),
