@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use std::sync::Arc;
 
 /// Things done at most, whatever the fuzzer says: an input must end soon.
-const MOST: usize = 64;
+const MOST: usize = 20;
 
 /// Plays what the fuzzer's bytes say.
 ///
@@ -61,7 +61,7 @@ fn crash(
 ) -> Result<Life, String> {
     drop(engine);
     let end = End { disk: Arc::clone(disk), failed: armed && disk.failures() > 0 };
-    let next = if power { world.lose_power(&end, 2)? } else { world.be_killed(&end)? };
+    let next = if power { world.lose_power(&end, 1)? } else { world.be_killed(&end)? };
     Ok((next, None, false))
 }
 
