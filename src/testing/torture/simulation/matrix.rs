@@ -53,6 +53,10 @@ fn scenario() -> Vec<Act> {
         Act::Reopen,
         append(0, &[60]),
         then(Deed::Prepare),
+        // More than the prepared segment holds: it is removed, and a bigger one made.
+        append(3, &[11_000, 11_000]),
+        append(3, &[11_000, 11_000]),
+        then(Deed::Prepare),
         Act::Close,
     ]
 }
