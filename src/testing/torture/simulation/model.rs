@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::vocabulary::event::{EventRef, NewEvent};
-use crate::vocabulary::identifier::Stream;
+use crate::vocabulary::identifier::{Category, Stream};
 use crate::vocabulary::payload::Payload;
 use crate::vocabulary::query::ScanQuery;
 use crate::vocabulary::time::Timestamp;
@@ -192,9 +192,36 @@ impl Model {
         if let Some((at, (entry, _))) = expected.next().filter(|_| wrong.is_none()) {
             wrong = Some(format!("event {at}, of transaction {}, is missing", entry.tag));
         }
-        match wrong {
-            Some(wrong) => Err(format!("of {kept} transactions: {wrong}")),
-            None => Ok(kept),
+        if let Some(wrong) = wrong {
+            return Err(format!("of {kept} transactions: {wrong}"));
         }
+        // One stream and its category: which, changes with the length of the log.
+        let stream = &self.streams[kept % self.streams.len()];
+        self.judge_list(engine, kept, ScanQuery::new(stream.clone()), |other| other == stream)?;
+        let category = stream.category();
+        let query = ScanQuery::new(Category::new(category));
+        self.judge_list(engine, kept, query, |other| other.category() == category)?;
+        Ok(kept)
+    }
+
+    /// Reads a list: it holds what the log holds of it.
+    fn judge_list(
+        &self,
+        engine: &Engine,
+        kept: usize,
+        query: ScanQuery,
+        holds: impl Fn(&Stream) -> bool,
+    ) -> Result<(), String> {
+        let of_list = self.entries[..kept].iter().filter(|entry| holds(&self.streams[entry.stream]));
+        let expected: Vec<u64> = of_list.flat_map(|entry| entry.basis..entry.end()).collect();
+        let target = query.target.to_string();
+        let mut found = Vec::new();
+        let mut cursor = engine.scan(&query).map_err(|error| format!("{target} cannot be scanned: {error}"))?;
+        let visited = cursor.visit(&mut |event| {
+            found.push(event.sequence_number().get());
+            ControlFlow::Continue(())
+        });
+        visited.map_err(|error| format!("{target} cannot be read: {error}"))?;
+        if found == expected { Ok(()) } else { Err(format!("{target} lists {found:?}, and holds {expected:?}")) }
     }
 }
