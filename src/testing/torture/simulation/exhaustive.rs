@@ -74,6 +74,12 @@ fn scenarios() -> Vec<Scenario> {
             before: with(nearly_full(), Act::Do(Deed::Prepare)),
             during: vec![append(0, &[1_200]), Act::Do(Deed::Idle), append(1, &[10])],
         },
+        // A crash may leave two segments that are not part of the log.
+        Scenario {
+            name: "rotate and prepare",
+            before: with(nearly_full(), Act::Do(Deed::Prepare)),
+            during: vec![append(0, &[1_200]), Act::Do(Deed::Prepare), append(1, &[10])],
+        },
         Scenario { name: "prepare", before: nearly_full(), during: vec![Act::Do(Deed::Prepare), append(1, &[10])] },
         Scenario { name: "seal", before: nearly_full(), during: vec![append(1, &[30]), Act::Close] },
         Scenario {
