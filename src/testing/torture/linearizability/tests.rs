@@ -59,10 +59,12 @@ fn base(log: &[&Arc<Submission>]) -> Ledger {
     ledger
 }
 
+fn after(log: &[&Arc<Submission>]) -> State {
+    base(log).state()
+}
+
 fn events(log: &[&Arc<Submission>]) -> List {
-    let mut state = State::default();
-    log.iter().for_each(|submission| drop(state.append(submission)));
-    state.log
+    after(log).log
 }
 
 fn good(base: &Ledger, window: &Window) {
@@ -94,17 +96,9 @@ fn an_order_that_explains_everything_is_found() {
         (3, 9, 13, Call::Log, Answer::Events(events(&[&a, &b]))),
         (4, 4, 20, Call::Revision, Answer::Revision(3)),
         (5, 15, 16, Call::Sync, Answer::Revision(3)),
-        (5, 17, 18, Call::Stream(1), Answer::Events(State::after(&[&a, &b, &c]).streams[1])),
+        (5, 17, 18, Call::Stream(1), Answer::Events(after(&[&a, &b, &c]).streams[1])),
     ];
     good(&base(&[]), &quiet(&rows, &[&a, &b, &c]));
-}
-
-impl State {
-    fn after(log: &[&Arc<Submission>]) -> State {
-        let mut state = State::default();
-        log.iter().for_each(|submission| drop(state.append(submission)));
-        state
-    }
 }
 
 #[test]
@@ -115,7 +109,7 @@ fn a_stale_read_is_refused() {
         (1, 3, 4, Call::Last(0), Answer::Last(Some(0))),
         (1, 3, 4, Call::Revision, Answer::Revision(1)),
         (0, 3, 4, Call::Log, Answer::Events(events(&[&a]))),
-        (1, 3, 4, Call::Stream(0), Answer::Events(State::after(&[&a]).streams[0])),
+        (1, 3, 4, Call::Stream(0), Answer::Events(after(&[&a]).streams[0])),
     ] {
         bad(&base(&[&a]), &quiet(&[first.clone(), stale.clone()], &[&a, &b]), Wrong::StaleRead);
         // At the same time it would be right.
@@ -270,7 +264,7 @@ fn only_what_was_not_durable_may_be_rolled_back_and_only_from_the_end() {
     bad(&base(&[&a]), &crashed(&rows, &all, &[&a, &c], true, 1), Wrong::Lost);
     let mut ledger = base(&all);
     ledger.become_log(&[Arc::clone(&a)]);
-    assert_eq!((ledger.state(), ledger.find(2)), (State::after(&[&a]), None));
+    assert_eq!((ledger.state(), ledger.find(2)), (after(&[&a]), None));
     bad(&ledger, &quiet(&[], &[&a, &b]), Wrong::Unowned);
 }
 
