@@ -52,6 +52,11 @@ fn frames() {
 }
 
 #[test]
+fn operations() {
+    run("ops", 300, fuzz::ops);
+}
+
+#[test]
 fn segments() {
     run("segment", 5_000, fuzz::segment);
 }

@@ -60,8 +60,8 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
     /// Makes names durable: files that were made, renamed or removed before stay so.
     fn sync_directory(&self) -> Result<(), IoFailure>;
 
-    /// Random bytes, for ids, salts and hash tables. They come from here, and so does the time, because a simulated disk gives the
-    /// same ones again for the same seed.
+    /// Random bytes, for ids, salts and hash tables. They come from here, and so does the time, because a simulated disk gives
+    /// the same ones again for the same seed.
     fn random(&self) -> [u8; 16];
 
     /// The time, for people to read in the headers of files.

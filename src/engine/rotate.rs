@@ -136,8 +136,12 @@ impl Engine {
             if prepared.header.number == number && prepared.header.length >= length {
                 return Ok(prepared);
             }
+            if let Err(failure) = self.disk.remove(&segment_name(prepared.header.number)) {
+                // Its name would be in the way of the one to be made: the next try begins here again.
+                slot.ready = Some(prepared);
+                return Err(refused(failure));
+            }
             slot.newest = number.saturating_sub(1);
-            self.disk.remove(&segment_name(prepared.header.number)).map_err(refused)?;
         }
         let made = self.make_segment(number, length).map_err(|failure| match self.poison() {
             Some(cause) => AppendError::Poisoned { cause: Arc::clone(cause), unknown: false },

@@ -304,6 +304,8 @@ pub(crate) fn repair(disk: &dyn Disk, reading: &Reading) -> Result<(), IoFailure
             disk.remove(name)?;
         }
     }
+    // Whoever made these files may have been cut short before their names were durable, or have failed to make them so.
+    disk.sync_directory()?;
     let Some(last) = reading.segments.last() else {
         return Ok(());
     };

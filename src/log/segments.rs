@@ -32,7 +32,8 @@ pub(crate) struct NotMade {
     pub(crate) named: bool,
 }
 
-/// Makes a segment: all blocks allocated and zero, header in place, content and name durable, and mapped. `first_frames` follow the header.
+/// Makes a segment: all blocks allocated and zero, header in place, content and name durable, and mapped. `first_frames` follow
+/// the header.
 ///
 /// It is made under a temporary name, synced, renamed, and the directory synced: under its own name a segment always has a valid
 /// header, so that a damaged one cannot be taken for an unfinished one.

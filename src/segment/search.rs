@@ -46,7 +46,7 @@ impl<'f> Search<'f> {
     pub(crate) fn next(&mut self) -> Result<Found<'_>, IoFailure> {
         while self.offset < self.length {
             let bytes = self.window.get(self.offset, TABLE_HEADER_BYTES)?;
-            let zeros = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len()) / 8 * 8;
+            let zeros = leading_zeros(bytes) / 8 * 8;
             if zeros > 0 {
                 self.offset += zeros as u64;
                 continue;
@@ -77,6 +77,14 @@ impl<'f> Search<'f> {
         }
         Ok(Found::Nothing)
     }
+}
+
+/// How many bytes at the beginning are zeros. In blocks first: most of what is searched is a prepared segment's empty rest.
+fn leading_zeros(bytes: &[u8]) -> usize {
+    let blocks = bytes.chunks(64).take_while(|block| block.iter().fold(0, |all, byte| all | byte) == 0).count();
+    let skipped = bytes.len().min(blocks * 64);
+    let rest = bytes.get(skipped..).unwrap_or_default();
+    skipped + rest.iter().position(|byte| *byte != 0).unwrap_or(rest.len())
 }
 
 /// What was found behind the place where a scan ended.
@@ -145,6 +153,18 @@ mod tests {
         let mut frame = Vec::new();
         encode::transaction(&mut frame, &context, source, [event(0), event(1)].into_iter()).unwrap();
         frame
+    }
+
+    #[test]
+    fn leading_zeros_are_counted_across_blocks() {
+        for length in [0, 1, 7, 63, 64, 65, 200] {
+            assert_eq!(leading_zeros(&vec![0; length]), length);
+            for at in 0..length {
+                let mut bytes = vec![0; length];
+                bytes[at..].fill(3);
+                assert_eq!(leading_zeros(&bytes), at);
+            }
+        }
     }
 
     #[test]

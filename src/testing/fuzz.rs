@@ -1,6 +1,6 @@
 //! The bodies of the fuzz targets: each takes any bytes, and panics when a promise is broken.
 
-mod choices;
+pub(super) mod choices;
 mod directory;
 pub(super) mod edits;
 mod frames;
@@ -78,4 +78,15 @@ pub fn json(data: &[u8]) {
 /// When what is too long passes, or an error does not say what is too long.
 pub fn names(data: &[u8]) {
     values::names(data);
+}
+
+/// A whole life of a store on a simulated disk: what is done, what fails, when the power ends, and what that leaves.
+///
+/// # Panics
+/// When a promise is broken: something acknowledged is lost, something never submitted is there, or an error says what is not so.
+#[expect(clippy::panic, reason = "a fuzz target panics where a promise is broken")]
+pub fn ops(data: &[u8]) {
+    if let Err(wrong) = super::torture::simulation::play(&mut Choices::new(data)) {
+        panic!("{wrong}");
+    }
 }

@@ -70,8 +70,8 @@ impl Content {
         self.born = true;
     }
 
-    /// A sync that fails. Some lines reached the medium and some did not. What did not may be forgotten by the system, which shows
-    /// it all the same and takes it for written; or be tried again with the next sync.
+    /// A sync that fails. Some lines reached the medium and some did not. What did not may be forgotten by the system, which
+    /// shows it all the same and takes it for written; or be tried again with the next sync.
     pub(super) fn fail_sync(&mut self, random: &mut Rng) {
         let forget = random.bool();
         for write in &self.writes {

@@ -1,5 +1,7 @@
-//! What a power cut may leave: for every line that was not synced one of the values it had, or two of them mixed; for every name
-//! that was not, either state; for a file that never was, anything.
+//! What a power cut may leave of lines, names and files that were not synced.
+//!
+//! A line may have any of the values that it had since its file's last sync, or two of them mixed; a name may be in either state;
+//! a file that was never synced may hold anything.
 
 use super::content::{Content, lines};
 use super::{NameChange, Names};

@@ -91,7 +91,7 @@ pub(super) struct Weather {
 
 impl Weather {
     pub(super) fn arm(&mut self, fault: Fault) {
-        (self.fault, self.calls, self.failures) = (Some(fault), 0, 0);
+        (self.fault, self.calls) = (Some(fault), 0);
     }
 
     pub(super) fn end_power_at(&mut self, at: u64, after: bool) {

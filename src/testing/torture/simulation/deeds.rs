@@ -107,14 +107,24 @@ impl Process<'_> {
             Deed::Group(group) => self.group(group),
             Deed::Repeat => self.repeat(),
             Deed::Refused(stream) => self.refused(*stream),
-            Deed::Prepare => Ok(self.engine.prepare_by_hand()),
-            Deed::Idle => Ok(self.engine.watermark_by_hand()),
+            Deed::Prepare => {
+                self.engine.prepare_by_hand();
+                Ok(())
+            }
+            Deed::Idle => {
+                self.engine.watermark_by_hand();
+                Ok(())
+            }
             Deed::SyncByItself => {
                 self.engine.sync_by_hand();
-                Ok(self.model.durable_up_to(self.engine.durable_revision().get()))
+                self.model.durable_up_to(self.engine.durable_revision().get());
+                Ok(())
             }
             Deed::Sync => match self.engine.sync() {
-                Ok(_) => Ok(self.model.durable = self.model.acknowledged),
+                Ok(_) => {
+                    self.model.durable = self.model.acknowledged;
+                    Ok(())
+                }
                 Err(error) => self.expect_failure("a sync", &error),
             },
         }

@@ -1,5 +1,7 @@
-//! Small cases, all of them: the power ends before and after every change that a scenario makes to the disk, and for each such
-//! moment every subset of what was not synced is opened; then again with the power ending within that recovery.
+//! Small cases, all of them.
+//!
+//! The power ends before and after every change that a scenario makes to the disk, and for each such moment every subset of what
+//! was not synced is opened; then again with the power ending within that recovery.
 
 use super::deeds::Deed;
 use super::world::{Setting, World};

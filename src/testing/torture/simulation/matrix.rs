@@ -1,5 +1,4 @@
-//! The fault matrix: every duty of the disk, every error, the first call, the second and so on until none is left, once and for
-//! good.
+//! The fault matrix: every duty of the disk fails with every error, at every call, once and for good.
 
 use super::deeds::Deed;
 use super::exhaustive::{Act, append};
@@ -28,6 +27,8 @@ const ERRORS: [(Errno, &str); 8] = [
 ];
 /// Calls of one duty that the scenario makes at most: one that makes more does not end.
 const CALLS_MOST: u64 = 400;
+/// What the cells are counted as.
+const CELLS: &str = "cells (duty, error, once or for good, durability)";
 /// Power cuts looked at after each run.
 const IMAGES: usize = 4;
 
@@ -65,11 +66,13 @@ pub fn faults(errors: usize) -> Outcome {
         for duty in Duty::ALL {
             for (error, name) in ERRORS.into_iter().take(errors) {
                 for for_good in [false, true] {
-                    let outcome = column(durability, Fault { duty, call: 0, for_good, error });
+                    let cell = sum.counts.get(CELLS).copied().unwrap_or(0);
+                    let outcome = column(durability, Fault { duty, call: 0, for_good, error }, cell);
                     let called = outcome.counts.get("runs").copied().unwrap_or(0) > 0;
-                    sum.count("cells (duty, error, once or for good, durability)", 1);
+                    sum.count(CELLS, 1);
                     // Mapped writing has no place in `Sync`.
-                    if !called && !(duty == Duty::Store && durability == Durability::Sync) {
+                    let is_called = duty != Duty::Store || durability != Durability::Sync;
+                    if called != is_called {
                         sum.violations
                             .push(format!("{durability:?}: {} is never called, so it cannot fail", duty.doing()));
                     }
@@ -86,11 +89,12 @@ pub fn faults(errors: usize) -> Outcome {
 }
 
 /// One cell: the first call fails, the second, and so on.
-fn column(durability: Durability, fault: Fault) -> Outcome {
+fn column(durability: Durability, fault: Fault, cell: u64) -> Outcome {
     let mut sum = Outcome::default();
     for call in 1..=CALLS_MOST {
         let setting = Setting { durability, segment_bytes: (16 << 10, 16 << 10), line: 512 };
-        let mut world = World::with(setting, call);
+        // No two runs draw the same.
+        let mut world = World::with(setting, cell * CALLS_MOST + call);
         let done = run(&mut world, Fault { call, ..fault });
         sum.add(world.outcome);
         match done {
@@ -129,6 +133,10 @@ fn run(world: &mut World, fault: Fault) -> Result<bool, String> {
             Act::Reopen => {}
         }
         poisoned |= open.poison().is_some();
+        if world.random.u8(..4) == 0 {
+            let image = disk.crash(world.setting.line).random(&mut world.random);
+            world.survive_plainly(image).map_err(|wrong| format!("power cut after {act:?}: {wrong}"))?;
+        }
         // Reading goes on whatever became of writing, up to where it was acknowledged at least.
         if !matches!(act, Act::Close) && fault.duty != Duty::Map {
             world.model.judge_visible(&open)?;

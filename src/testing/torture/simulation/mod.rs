@@ -5,12 +5,14 @@ mod exhaustive;
 mod matrix;
 mod model;
 mod rot;
+mod script;
 mod world;
 
 pub use exhaustive::exhaust;
 pub use matrix::{ALL_ERRORS, faults};
 
 use super::Outcome;
+pub(crate) use script::play;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;

@@ -1,5 +1,6 @@
-//! What no crash does: bytes that were durable change, and files vanish. Opening must refuse, for the right reason, and write
-//! nothing.
+//! What no crash does: bytes that were durable change, and files vanish.
+//!
+//! Opening must refuse, for the right reason, and write nothing.
 
 use super::world::{Setting, World};
 use crate::disk::MemoryFiles;

@@ -164,7 +164,7 @@ impl World {
     }
 
     /// The process dies, and another opens the store: everything acknowledged must be there.
-    fn be_killed(&mut self, end: &End) -> Result<Arc<SimulatedDisk>, String> {
+    pub(super) fn be_killed(&mut self, end: &End) -> Result<Arc<SimulatedDisk>, String> {
         if end.disk.is_off() {
             return self.lose_power(end, 1);
         }
@@ -182,7 +182,7 @@ impl World {
     }
 
     /// The power goes. Looks at many things that this may have left, and goes on with one of them.
-    fn lose_power(&mut self, end: &End, images: usize) -> Result<Arc<SimulatedDisk>, String> {
+    pub(super) fn lose_power(&mut self, end: &End, images: usize) -> Result<Arc<SimulatedDisk>, String> {
         let crash = end.disk.crash(self.setting.line);
         // Where all is durable there is but one thing that a crash can leave.
         let images = if crash.is_settled() { 1 } else { images };
