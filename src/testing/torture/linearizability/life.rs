@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-/// Windows of a history at most.
-const WINDOWS_MOST: usize = 16;
+/// Windows of a history at most: of most histories, and of long ones.
+const WINDOWS_MOST: [usize; 2] = [16, 96];
 /// Operations of one thread in one window at most.
 const OPERATIONS_MOST: usize = 24;
 /// Power cuts within recovery, one after the other, at most.
@@ -100,7 +100,8 @@ impl Life {
     pub(super) fn run(&mut self, operations: u64) -> Result<(), String> {
         let mut disk = Arc::new(SimulatedDisk::new(MemoryFiles::new(), self.random.u64(..)));
         let mut engine = self.open(&disk).map_err(|error| format!("opening failed: {error}"))?;
-        for _ in 0..self.random.usize(1..=WINDOWS_MOST) {
+        let most = WINDOWS_MOST[usize::from(self.random.u8(..24) == 0)];
+        for _ in 0..self.random.usize(1..=most) {
             if self.outcome.counts.get("operations").is_some_and(|done| *done >= operations) {
                 break;
             }
