@@ -1,8 +1,8 @@
 //! Histories of threads on one store, with crashes: is there an order of all operations that explains every answer?
 //!
-//! Threads append under conditions, repeat transactions and read, on an engine that runs on the simulated disk. Processes are killed,
-//! lose their power and are closed while threads are in operations. Each window between two moments of rest is judged twice: by a
-//! search that knows the model alone, and by holding all answers against the order that the log itself gives.
+//! Threads append under conditions, repeat transactions and read, on an engine that runs on the simulated disk. Processes are
+//! killed, lose their power and are closed while threads are in operations. Each window between two moments of rest is judged
+//! twice: by a search that knows the model alone, and by holding all answers against the order that the log itself gives.
 
 mod history;
 mod life;
@@ -24,8 +24,8 @@ const THREADS: usize = 8;
 /// Violations after which nobody needs more of them.
 const ENOUGH: usize = 20;
 
-/// Runs histories until so many operations were done and judged, several histories at a time. History `n` takes all its choices from
-/// `seed + n`; how its threads run is the system's choice.
+/// Runs histories until so many operations were done and judged, several histories at a time. History `n` takes all its choices
+/// from `seed + n`; how its threads run is the system's choice.
 #[must_use]
 pub fn linearize(seed: u64, operations: u64, histories: usize) -> Outcome {
     let begun = Instant::now();

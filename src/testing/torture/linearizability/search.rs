@@ -1,8 +1,8 @@
 //! The thorough check: Wing and Gong's search for an order that explains a history, with Lowe's memory of what led nowhere.
 //!
 //! It knows nothing of where the log has the transactions: it takes one operation after the other that may come next in time,
-//! applies it to the model, and goes back where the answer does not fit. An operation of unknown outcome may take effect at any time
-//! up to the end of its process, or never.
+//! applies it to the model, and goes back where the answer does not fit. An operation of unknown outcome may take effect at any
+//! time up to the end of its process, or never.
 
 use super::history::{Answer, Call, Finding, Operation, Restart, Window, Wrong};
 use super::model::{Ledger, List, Placed, State, Submission};
