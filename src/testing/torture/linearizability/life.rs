@@ -20,7 +20,7 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 /// Windows of a history at most: of most histories, and of long ones.
-const WINDOWS_MOST: [usize; 2] = [16, 96];
+const WINDOWS_MOST: [usize; 2] = [12, 48];
 /// Operations of one thread in one window at most.
 const OPERATIONS_MOST: usize = 24;
 /// Power cuts within recovery, one after the other, at most.

@@ -1,8 +1,8 @@
 //! The quick check: the log itself is the order of all appends, so every other operation must find its place in that order.
 //!
 //! The log with k new transactions has k + 1 states. Each operation is put at the first state that explains it and is not before
-//! the state of any operation that had ended when it began. All constraints are lower bounds, so the first choice is the best one:
-//! if some order explains the history, this finds one. It takes histories of any length.
+//! the state of any operation that had ended when it began. All constraints are lower bounds, so the first choice is the best
+//! one: if some order explains the history, this finds one. It takes histories of any length.
 
 use super::history::{Answer, Call, Finding, Operation, Restart, Window, Wrong};
 use super::model::{Ledger, Placed, State, Submission};
