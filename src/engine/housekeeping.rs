@@ -285,8 +285,8 @@ impl Engine {
         if let Some(cause) = self.poison() {
             return Err(AppendError::Poisoned { cause: Arc::clone(cause), unknown: false });
         }
-        // The end first, then the revision, then the segments: whoever publishes stores them the other way round and may be in the
-        // midst of it, so what is loaded here covers the end, and the segments hold all below the revision.
+        // The end first, then the revision, then the segments: whoever publishes stores them the other way round, and may be in
+        // the midst of it. So the revision covers the end, and the segments hold all below the revision.
         let end = self.visible_place();
         let (revision, segments) = self.horizon.snapshot();
         let durable = self.durable_place();
