@@ -285,15 +285,13 @@ impl Engine {
         if let Some(cause) = self.poison() {
             return Err(AppendError::Poisoned { cause: Arc::clone(cause), unknown: false });
         }
-        let revision = self.revision();
+        // The end first, then the revision, then the segments: whoever publishes stores them the other way round, and may be in
+        // the midst of it. So the revision covers the end, and the segments hold all below the revision.
         let end = self.visible_place();
+        let (revision, segments) = self.horizon.snapshot();
         let durable = self.durable_place();
-        if durable < end {
-            for segment in self.horizon.segments().iter() {
-                let number = segment.header.number;
-                if number < durable.segment || number > end.segment {
-                    continue;
-                }
+        if durable < end || self.durable_revision.get() < revision {
+            for segment in segments.iter().filter(|segment| segment.header.number >= durable.segment) {
                 if let Err(failure) = segment.file.sync() {
                     let cause = self.set_poison(&failure.to_string());
                     return Err(AppendError::Poisoned { cause, unknown: false });

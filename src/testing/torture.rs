@@ -3,6 +3,7 @@
 //! `scripts/torture` runs them through the program `stratalog-torture`, and tests run a share of each.
 
 pub mod damage;
+pub mod linearizability;
 pub mod simulation;
 
 pub use crate::disk::{Shutdown, shut_down, write_back};

@@ -2,6 +2,7 @@
 
 mod damage;
 mod kernel;
+mod linearize;
 mod provenance;
 mod record;
 mod report;
@@ -47,6 +48,8 @@ enum Piece {
     Source,
     /// Damages small stores in every way: each time the data is the same, or there is an error that says where.
     Damage(damage::DamageArgs),
+    /// Eight threads on one store, with crashes: an order must explain all that they were told.
+    Linearize(linearize::Linearize),
 }
 
 fn main() -> ExitCode {
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Piece::Report(report) => return report.run(),
         Piece::Source => return report::source(),
         Piece::Damage(arguments) => damage::run(arguments),
+        Piece::Linearize(piece) => piece.run(),
     };
     record::settle(&outcome, cli.out.as_deref())
 }

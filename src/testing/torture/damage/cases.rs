@@ -215,7 +215,8 @@ pub(super) fn others(image: &Image) -> Vec<Case> {
 
 fn whole_files() -> Vec<Case> {
     let mut cases: Vec<Case> = (1..8).map(|segments| Case::Remove { segments }).collect();
-    cases.extend((1..8).map(|segments| Case::Foreign { segments }));
+    // All three would be another store, and no damage.
+    cases.extend((1..7).map(|segments| Case::Foreign { segments }));
     cases.extend([Case::Swap(1, 2), Case::Swap(2, 3), Case::Swap(1, 3)]);
     for from in 1..=SEGMENTS {
         for to in (1..=SEGMENTS + 1).chain([9]).filter(|to| *to != from) {

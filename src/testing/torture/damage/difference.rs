@@ -24,6 +24,10 @@ pub(super) struct Difference<'i> {
     misshapen: bool,
     /// The last segment whose file is there, if those behind it alone are gone.
     last: u64,
+    /// Whether no byte is left of the first frame that is hit, and of all behind it: then the log just ends earlier.
+    pub(super) ends_earlier: bool,
+    /// The same, and nothing else is another byte.
+    pub(super) only_ends_earlier: bool,
 }
 
 /// What is left of an image's log, by the words of FORMAT.md, section "What cannot be told".
@@ -61,12 +65,32 @@ impl<'i> Difference<'i> {
             let name = segment_name(*number);
             part(files, &name, 0..HEADER_FIELDS) != part(&image.files, &name, 0..HEADER_FIELDS)
         };
+        let hit: Vec<bool> = image.frames.iter().map(differs).collect();
+        let first = image.frames.iter().zip(&hit).find(|(_, hit)| **hit).map(|(frame, _)| frame);
+        // Where the log would end in a segment's file, of those from the first frame on that is hit.
+        let ends = |number| match first {
+            Some(first) if number == first.place.segment => Some(first.bytes.start),
+            Some(first) if number > first.place.segment => Some(FRAMES_FROM),
+            _ => None,
+        };
+        let behind_is_zero = |number: u64| {
+            let behind = ends(number).map(|end| file(number).and_then(|file| file.get(end..)));
+            behind.is_none_or(|behind| behind.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0)))
+        };
+        let ends_earlier = first.is_some() && (1..=segments).all(behind_is_zero);
+        let before_is_same = |number: u64| {
+            let name = segment_name(number);
+            let before = 0..ends(number).unwrap_or(FILE_BYTES);
+            part(files, &name, before.clone()) == part(&image.files, &name, before)
+        };
         let segment_files = files.iter().filter(|(name, _)| segment_number(name).is_some());
         Self {
             image,
             any: !segment_files.eq(image.files.iter()),
             is_store: !there.is_empty(),
-            hit: image.frames.iter().map(differs).collect(),
+            ends_earlier,
+            only_ends_earlier: ends_earlier && (1..=segments).all(before_is_same),
+            hit,
             headers: (1..=segments).filter(header).collect(),
             misshapen: there.len() as u64 != last
                 || (1..=last).any(|number| file(number).is_some_and(|file| file.len() != FILE_BYTES)),
