@@ -309,4 +309,13 @@ mod tests {
         assert!(index.transactions_with("n1").any(|offset| offset == 4_096));
         assert!(index.stream("a", "zzz").is_none() && index.category("zzz").is_none());
     }
+
+    #[test]
+    fn events_of_one_transaction_that_share_their_names_are_all_found() {
+        let index = HotIndex::new(0, 7);
+        index.add(4_096, None, (0..3).map(|position| addition("a", "b", "n", position))).unwrap();
+        for entry in [index.category("a"), index.stream("a", "b"), index.name("n")] {
+            assert_eq!(index.count_below(entry.unwrap(), 3), 3, "{entry:?}");
+        }
+    }
 }

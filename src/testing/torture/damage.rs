@@ -136,6 +136,25 @@ mod tests {
         }
     }
 
+    /// Rare ones, where the log just ends earlier, or all of it is gone.
+    #[test]
+    fn where_nothing_is_left_to_be_seen_nothing_is_claimed() {
+        let zeroed = |at, length| Case::Over { segment: 3, at, bytes: cases::Bytes::Zeros, length };
+        let pair = |first, second| Case::Pair(Box::new(first), Box::new(second));
+        for case in [
+            Case::Remove { segments: 7 },
+            zeroed(8_888, 496),
+            zeroed(2_688, 16 << 10),
+            pair(zeroed(1_088, 16 << 10), Case::Line { unit: 512, from: (1, 14), to: (3, 4) }),
+            pair(Case::Byte { segment: 1, at: 4_012, to: 89 }, zeroed(3_008, 16 << 10)),
+        ] {
+            for image in image::images().unwrap() {
+                let checked = check::check(&image, &case, true, &mut Outcome::default());
+                assert_eq!(checked, Ok(()), "{}, {case:?}", image.name);
+            }
+        }
+    }
+
     #[test]
     fn a_share_of_the_sweep_breaks_no_promise() {
         let seed = fastrand::u64(..);
