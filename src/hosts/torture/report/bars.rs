@@ -33,6 +33,13 @@ pub(super) const DECODERS: &[&str] = &[
 
 const BARS: &[Bar] = &[
     bar("Simulated crash states", Goal::AtLeast(10_000_000), &["simulate"], &["crash states"]),
+    bar("Recovery table, case A", Goal::AtLeast(1_000), &["simulate"], &["recovery table, case A"]),
+    bar("Recovery table, case B", Goal::AtLeast(1_000), &["simulate"], &["recovery table, case B"]),
+    bar("Recovery table, case C", Goal::AtLeast(1_000), &["simulate"], &["recovery table, case C"]),
+    bar("Recovery table, case D", Goal::AtLeast(1_000), &["simulate"], &["recovery table, case D"]),
+    bar("Recovery table, case E", Goal::AtLeast(1_000), &["simulate"], &["recovery table, case E"]),
+    bar("Recovery table, case F", Goal::AtLeast(1_000), &["simulate"], &["recovery table, case F"]),
+    bar("Recovery table, case G", Goal::AtLeast(1_000), &["simulate"], &["recovery table, case G"]),
     bar("Exhaustive small cases", Goal::Complete, &["exhaust"], &["states"]),
     bar("Fault matrix on the simulated disk", Goal::Complete, &["faults"], &["cells"]),
     bar("Fault matrix on the real program", Goal::Complete, &["syscall-faults"], &["cells"]),
