@@ -53,7 +53,7 @@ impl RealDisk {
         };
         let file = opened.map_err(failed("open"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(HeldLock { file, path }))),
+            Ok(()) => Ok(Some(Box::new(HeldLock::new(file, path)))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(failed("lock")(error)),
         }
@@ -142,7 +142,7 @@ impl Disk for RealDisk {
             let holder = format!("{}\n", std::process::id());
             file.write_all_at(holder.as_bytes(), 0).map_err(failed("write"))?;
             file.set_len(holder.len() as u64).map_err(failed("truncate"))?;
-            return Ok(Some(Box::new(HeldLock { file, path: self.file_path(LOCK) })));
+            return Ok(Some(Box::new(HeldLock::new(file, self.file_path(LOCK)))));
         }
     }
 
@@ -208,6 +208,14 @@ pub(crate) fn lock_holder(path: &Path) -> Option<u32> {
 struct HeldLock {
     file: File,
     path: PathBuf,
+    /// Who took it. A forked child has the open file too, and what it does to the lock it does to its parent's.
+    process: u32,
+}
+
+impl HeldLock {
+    fn new(file: File, path: PathBuf) -> Self {
+        Self { file, path, process: std::process::id() }
+    }
 }
 
 impl Lock for HeldLock {
@@ -222,8 +230,10 @@ impl Lock for HeldLock {
 impl Drop for HeldLock {
     fn drop(&mut self) {
         // Closing alone would not do: a child that was forked a moment ago, and has not begun its own program yet, holds the open
-        // file too, and with it the lock.
-        let _ = self.file.unlock();
+        // file too, and with it the lock. The child itself only closes: the lock is its parent's.
+        if self.process == std::process::id() {
+            let _ = self.file.unlock();
+        }
     }
 }
 
@@ -360,9 +370,25 @@ mod tests {
         file.try_lock().unwrap();
         // What a fork does to descriptors: one more of the same open file.
         let _inherited = file.try_clone().unwrap();
-        let lock = HeldLock { file, path };
+        let lock = HeldLock::new(file, path);
         assert!(disk.lock().unwrap().is_none(), "held");
         drop(lock);
         assert!(disk.lock().unwrap().is_some(), "free, though the child has not closed it yet");
+    }
+
+    #[test]
+    fn a_forked_child_that_drops_the_lock_leaves_it_to_its_parent() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = RealDisk::new(directory.path()).unwrap();
+        let path = disk.file_path(LOCK);
+        let file = File::create(&path).unwrap();
+        file.try_lock().unwrap();
+        // As the child has it: the same open file, and another process than the one that took the lock.
+        let inherited = file.try_clone().unwrap();
+        let process = std::process::id() ^ 1;
+        drop(HeldLock { file: inherited, path, process });
+        assert!(disk.lock().unwrap().is_none(), "the parent holds it still");
+        drop(file);
+        assert!(disk.lock().unwrap().is_some());
     }
 }
