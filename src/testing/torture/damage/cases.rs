@@ -70,6 +70,16 @@ impl Case {
         }
     }
 
+    /// Whether files are removed, or under names that are not theirs. Of two damages one is enough.
+    pub(super) fn is_of_whole_files(&self) -> bool {
+        match self {
+            Case::Remove { .. } | Case::Swap(..) | Case::Copy { .. } | Case::Move { .. } | Case::Foreign { .. } => true,
+            Case::Temporary { .. } => true,
+            Case::Pair(first, second) => first.is_of_whole_files() || second.is_of_whole_files(),
+            _ => false,
+        }
+    }
+
     /// Does it to the files.
     pub(super) fn apply(&self, image: &Image, files: &mut MemoryFiles) {
         match self {

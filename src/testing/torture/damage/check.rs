@@ -3,13 +3,14 @@
 use super::cases::Case;
 use super::difference::Difference;
 use super::image::{FILE_BYTES, Image, NAMESPACE, options, transactions_of};
+use super::salvageable::{Salvageable, salvageable};
 use crate::adapters::StorageAdapter;
 use crate::adapters::log::LogAdapter;
 use crate::disk::{MemoryDisk, MemoryFiles};
 use crate::engine::{Keep, Verdict, open_on, salvage_on, verify_on};
-use crate::log::segment_name;
+use crate::log::{segment_name, segment_number};
 use crate::testing::torture::Outcome;
-use crate::vocabulary::error::{Corruption, OpenError};
+use crate::vocabulary::error::{Corruption, Error, OpenError};
 use crate::vocabulary::options::{Durability, OpenMode};
 use crate::vocabulary::transaction::StoredTransaction;
 use bytes::Bytes;
@@ -32,10 +33,7 @@ pub(super) fn check(image: &Image, case: &Case, thorough: bool, outcome: &mut Ou
     if let Some(files) = &for_writing {
         check_for_writing(files, &opened, verdict.as_ref())?;
         outcome.count("opened for writing, closed and opened again", 1);
-        if let Some(kept) = difference.salvageable() {
-            check_salvaged(image, files, &kept, difference.ends_earlier)?;
-            outcome.count("salvaged, with exactly what was not hit", 1);
-        }
+        check_salvaged(image, files, outcome)?;
     }
     Ok(())
 }
@@ -190,7 +188,7 @@ fn check_for_writing(files: &MemoryFiles, opened: &Opened, verdict: Option<&Verd
 
 /// Salvaging keeps every transaction whose frame was not hit, and nothing else. It says that this is all only where the log
 /// just ends earlier: no byte of its last frames is left.
-fn check_salvaged(image: &Image, files: &MemoryFiles, kept: &[usize], ends_earlier: bool) -> Result<(), String> {
+fn check_salvaged(image: &Image, files: &MemoryFiles, outcome: &mut Outcome) -> Result<(), String> {
     let old = MemoryDisk::new(files.clone());
     let new = Arc::new(MemoryDisk::default());
     let length = 2 * FILE_BYTES as u64;
@@ -198,21 +196,36 @@ fn check_salvaged(image: &Image, files: &MemoryFiles, kept: &[usize], ends_earli
         let small = options.clone().segment_bytes(length, length).durability(Durability::Os);
         Ok(open_on(Arc::clone(&new) as _, &small)?)
     });
-    let report = report.map_err(|error| format!("cannot be salvaged: {error}"))?;
     if old.files() != *files {
         return Err("salvaging changed the store".into());
     }
+    let report = match report {
+        Err(Error::Open(OpenError::NotFound { .. })) if !files.keys().any(|name| segment_number(name).is_some()) => {
+            outcome.count("salvaged: there is no store", 1);
+            return Ok(());
+        }
+        report => report.map_err(|error| format!("cannot be salvaged: {error}"))?,
+    };
     let found = open(&new, OpenMode::ReadOnly)?.map_err(|error| format!("salvaged, then: {error}"))?;
+    let verdict = verify_on(&*new, &mut |_| {}).map_err(|error| error.to_string())?.verdict;
+    if verdict != Verdict::Clean {
+        return Err(format!("salvaged into a store that is {verdict:?}"));
+    }
+    let Some(Salvageable { kept, ends_earlier }) = salvageable(image, files) else {
+        outcome.count("salvaged: the other store, whose files are more", 1);
+        return Ok(());
+    };
     let expected: Vec<_> = kept.iter().filter_map(|index| image.transactions.get(*index)).collect();
     let same = found.len() == expected.len() && found.iter().zip(&expected).all(|(found, kept)| same(found, kept));
     if !same {
         return Err(format!("salvaged {} transactions, and {} were not hit", found.len(), expected.len()));
     }
-    if expected.len() < image.transactions.len() && !ends_earlier && report.is_complete() {
+    let all = expected.len() == image.transactions.len();
+    if !all && report.is_complete() && (!ends_earlier || report.closed) {
         return Err("salvaged as complete, and it is not".into());
     }
-    let verdict = verify_on(&*new, &mut |_| {}).map_err(|error| error.to_string())?.verdict;
-    if verdict == Verdict::Clean { Ok(()) } else { Err(format!("salvaged into a store that is {verdict:?}")) }
+    outcome.count(if all { "salvaged, with everything" } else { "salvaged, with exactly what was not hit" }, 1);
+    Ok(())
 }
 
 /// Whether two transactions are the same but for their numbers.

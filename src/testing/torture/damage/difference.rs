@@ -3,7 +3,7 @@
 use super::cases::Case;
 use super::image::{Ending, FILE_BYTES, FRAMES_FROM, FrameAt, Image};
 use crate::disk::MemoryFiles;
-use crate::format::place::{Place, aligned};
+use crate::format::place::Place;
 use crate::format::segment_header::HEADER_FIELDS;
 use crate::log::{segment_name, segment_number};
 use std::ops::Range;
@@ -24,9 +24,8 @@ pub(super) struct Difference<'i> {
     misshapen: bool,
     /// The last segment whose file is there, if those behind it alone are gone.
     last: u64,
-    /// Whether no byte is left of the first frame that is hit, and of all behind it: then the log just ends earlier.
-    pub(super) ends_earlier: bool,
-    /// The same, and nothing else is another byte.
+    /// Whether no byte is left of the first frame that is hit, and of all behind it, and nothing else is another byte: then the
+    /// log just ends earlier.
     pub(super) only_ends_earlier: bool,
 }
 
@@ -88,7 +87,6 @@ impl<'i> Difference<'i> {
             image,
             any: !segment_files.eq(image.files.iter()),
             is_store: !there.is_empty(),
-            ends_earlier,
             only_ends_earlier: ends_earlier && (1..=segments).all(before_is_same),
             hit,
             headers: (1..=segments).filter(header).collect(),
@@ -136,32 +134,6 @@ impl<'i> Difference<'i> {
             (false, false) => "residue: rot behind every mark, in the last acknowledged batch",
         };
         Some(Residue { name, left: first.before })
-    }
-
-    /// Which transactions salvaging must keep, where files' names and lengths are as they were.
-    pub(super) fn salvageable(&self) -> Option<Vec<usize>> {
-        if self.misshapen || self.last != self.image.files.len() as u64 {
-            return None;
-        }
-        let lost = |frame: &FrameAt, hit: bool| hit || self.headers.contains(&frame.place.segment);
-        let marks = self.hits().filter(|(frame, hit)| !lost(frame, *hit)).map(|(frame, _)| frame.mark);
-        let proven = marks.max().unwrap_or(Place { segment: 0, offset: 0 });
-        let (mut kept, mut here, mut broken) = (Vec::new(), Place::start_of(1), false);
-        for (frame, hit) in self.hits() {
-            if lost(frame, hit) {
-                broken = true;
-                continue;
-            }
-            // What an unfinished write leaves is cut as opening cuts it; all else is kept.
-            if broken && here >= proven {
-                break;
-            }
-            broken = false;
-            let length = (frame.bytes.end - frame.bytes.start) as u64;
-            here = Place { offset: frame.place.offset + aligned(length), ..frame.place };
-            kept.extend(frame.holds.then_some(frame.before));
-        }
-        Some(kept)
     }
 
     /// Where damage to a single byte may be named: the byte itself, or the beginning of what it is part of.
