@@ -1,6 +1,6 @@
 //! A number that only rises, and publishes what was written before it.
 
-use super::sync::{AtomicU64, Ordering};
+use super::sync::{AtomicU64, Ordering, raise_to};
 
 /// How far something goes. Who sees a mark sees everything that was written before it was raised so far.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ impl Mark {
 
     /// Raises the mark; one that is higher already stays.
     pub(crate) fn raise(&self, value: u64) {
-        self.0.fetch_max(value, Ordering::AcqRel);
+        raise_to(&self.0, value, Ordering::AcqRel);
     }
 }
 

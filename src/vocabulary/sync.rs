@@ -10,6 +10,14 @@ mod real {
     pub(crate) use std::sync::OnceLock;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(crate) use std::thread::{Thread, current};
+
+    /// Raises a number to `value`, if it is less, in one step.
+    ///
+    /// By comparing and exchanging, which is what `fetch_max` comes to on most processors: the thread sanitizer does not see that
+    /// one, and takes what it orders for a race.
+    pub(crate) fn raise_to(number: &AtomicU64, value: u64, ordering: super::Ordering) {
+        let _ = number.fetch_update(ordering, super::Ordering::Relaxed, |known| Some(known.max(value)));
+    }
 }
 
 #[cfg(any(loom, shuttle))]
@@ -21,10 +29,10 @@ pub(crate) mod proof;
 pub(crate) use checked::park;
 #[cfg(any(loom, shuttle))]
 pub(crate) use checked::{
-    ArcSwap, AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Mutex, OnceLock, Thread, current, fence,
+    ArcSwap, AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Mutex, OnceLock, Thread, current, fence, raise_to,
 };
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use real::{
-    ArcSwap, AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Mutex, OnceLock, Thread, current, fence,
+    ArcSwap, AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Mutex, OnceLock, Thread, current, fence, raise_to,
 };
 pub(crate) use std::sync::atomic::Ordering;

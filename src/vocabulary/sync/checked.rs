@@ -162,11 +162,12 @@ impl AtomicU64 {
     pub(crate) fn fetch_add(&self, value: u64, ordering: Ordering) -> u64 {
         self.0.fetch_add(value, granted(ordering))
     }
+}
 
-    #[track_caller]
-    pub(crate) fn fetch_max(&self, value: u64, ordering: Ordering) -> u64 {
-        self.0.fetch_max(value, granted(ordering))
-    }
+/// Raises a number to `value`, if it is less, in one step.
+#[track_caller]
+pub(crate) fn raise_to(number: &AtomicU64, value: u64, ordering: Ordering) {
+    number.0.fetch_max(value, granted(ordering));
 }
 
 /// A mutex as `parking_lot` has it: a thread that panics does not spoil it.

@@ -5,8 +5,10 @@ use super::child::{Load, Workload};
 use super::mounts::{self, FileSystem, Mount};
 use super::{Common, Failure, Mode};
 use rustix::fs::FallocateFlags;
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use stratalog::testing::torture::Outcome;
 
 /// Appends of each thread once there is room again, and the room that is left for them.
@@ -16,6 +18,8 @@ const ROOM: u64 = 3 << 20;
 const FILLED_AT_MOST: u64 = 6 << 20;
 /// What a file system may keep for itself after files came and went.
 const KEPT: u64 = 64 << 10;
+/// How long a segment that did not fit may take to be gone.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Fills small disks up to different levels.
 #[derive(Debug, clap::Args)]
@@ -117,13 +121,17 @@ fn free(disk: &Path) -> Result<u64, Failure> {
     Ok(stat.f_bavail * stat.f_frsize)
 }
 
-/// A segment that did not fit is gone again.
+/// A segment that did not fit is gone again; housekeeping may be about to find that out, too.
 fn leave_no_temporary(store: &Path, outcome: &mut Outcome) -> Result<(), Failure> {
-    for entry in store.read_dir()? {
-        let name = entry?.file_name();
-        if name.to_string_lossy().ends_with(".tmp") {
-            outcome.violations.push(format!("a temporary file is left on the full disk: {}", name.display()));
+    let begun = Instant::now();
+    loop {
+        let names: Vec<OsString> =
+            store.read_dir()?.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?;
+        let Some(left) = names.iter().find(|name| name.to_string_lossy().ends_with(".tmp")) else { return Ok(()) };
+        if begun.elapsed() > GONE_WITHIN {
+            outcome.violations.push(format!("a temporary file is left on the full disk: {}", left.display()));
+            return Ok(());
         }
+        std::thread::sleep(Duration::from_millis(20));
     }
-    Ok(())
 }
