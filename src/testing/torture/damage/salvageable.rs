@@ -56,7 +56,8 @@ pub(super) fn salvageable(image: &Image, files: &MemoryFiles) -> Option<Salvagea
 }
 
 /// The file that each segment of the image is read from: one with its header, if there is a choice the one with its name, else
-/// the one whose name comes first. `None` where the files are no store, or most are another store's; of as many, the first counts.
+/// the one whose name comes first. `None` where the files are no store, or most are another store's; of as many, the first
+/// counts.
 fn segments<'f>(image: &Image, files: &'f MemoryFiles) -> Option<Vec<Option<&'f Vec<u8>>>> {
     let header = |file: &Vec<u8>| file.get(..HEADER_FIELDS).map(<[u8]>::to_vec);
     let mut named: Vec<(u64, &Vec<u8>)> =
