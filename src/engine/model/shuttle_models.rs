@@ -12,6 +12,8 @@ const SCHEDULES: usize = 10_000;
 
 /// How many orders a twin has in which to fail. The rarest took some 6,000.
 const TWIN_SCHEDULES: usize = 200_000;
+/// How many schedules of a twin may take too long.
+const TRIES: usize = 20;
 
 fn schedules() -> usize {
     std::env::var("STRATALOG_SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(SCHEDULES)
@@ -71,7 +73,8 @@ fn check(end: End) {
     say(&format!("model {end:?}: {} schedules", 2 * count));
 }
 
-/// Runs a twin until it fails, and says after how many schedules.
+/// Runs a twin until it fails, and says after how many schedules. That a schedule takes too long is no failure that counts: an
+/// unfair one may. Then others are tried.
 fn check_twin(end: End, flaw: &'static str) {
     let begun = Arc::new(std::sync::atomic::AtomicU64::new(0));
     let counted = Arc::clone(&begun);
@@ -79,11 +82,15 @@ fn check_twin(end: End, flaw: &'static str) {
         counted.fetch_add(1, Ordering::Relaxed);
         run(end, Some(flaw));
     };
-    let checked =
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shuttle::check_random(twin, TWIN_SCHEDULES)));
-    let panic = checked.expect_err(&format!("twin {flaw} was not caught"));
-    let reason = panic.downcast_ref::<String>().map(String::as_str).unwrap_or_default();
-    assert!(!reason.contains("exceeded"), "twin {flaw} was not caught: it only takes too long");
+    let is_caught = || {
+        let twin = twin.clone();
+        let checked =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shuttle::check_random(twin, TWIN_SCHEDULES)));
+        let panic = checked.expect_err(&format!("twin {flaw} was not caught"));
+        let reason = panic.downcast_ref::<String>().map(String::as_str).unwrap_or_default();
+        !reason.contains("exceeded")
+    };
+    assert!((0..TRIES).any(|_| is_caught()), "twin {flaw} was not caught: it only takes too long");
     say(&format!("  twin {end:?}: {flaw}: caught after {} schedules", begun.load(Ordering::Relaxed)));
 }
 
