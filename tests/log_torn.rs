@@ -105,8 +105,7 @@ fn a_torn_frame_is_cut_off_whatever_stands_in_it() {
         let bytes = files.get_mut(&segment(1)).unwrap();
         let (from, end) = (unsynced_from(bytes), *frames(bytes).last().unwrap());
         // By words of eight bytes: the padding behind a frame is part of its last word, and no write tears it alone.
-        let at = from + random.below(end - from);
-        let at = (at - at % 8).max(from);
+        let at = (from + random.below(end - from)) & !7;
         let length = (1 + random.below(600)).min(end - at);
         for byte in &mut bytes[at..at + length] {
             *byte = random.byte();
