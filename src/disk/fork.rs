@@ -1,29 +1,50 @@
 //! Telling a process from its fork: a child inherits files and locks, but not the right to write.
 
+use arc_swap::ArcSwapOption;
 use memmap2::MmapMut;
 use std::io;
+use std::sync::Arc;
 
-/// A page that the kernel wipes in a child after `fork`.
+/// A page that the kernel wipes in a child after `fork`; `None` where it cannot: then forks go unnoticed.
 #[derive(Debug)]
-pub(crate) struct ForkGuard {
-    /// `None` where the kernel cannot wipe: then forks go unnoticed.
-    page: Option<MmapMut>,
-}
+struct Page(Option<MmapMut>);
 
-impl ForkGuard {
-    /// A guard of this process.
-    pub(crate) fn new() -> io::Result<Self> {
+impl Page {
+    fn new() -> io::Result<Self> {
         let mut page = MmapMut::map_anon(4_096)?;
         let wiped = wipe_on_fork(&mut page);
         if let Some(first) = page.first_mut() {
             *first = 1;
         }
-        Ok(Self { page: wiped.then_some(page) })
+        Ok(Self(wiped.then_some(page)))
+    }
+
+    fn is_wiped(&self) -> bool {
+        self.0.as_ref().is_some_and(|page| std::hint::black_box(page).first() == Some(&0))
+    }
+}
+
+/// The page of this process, once one was asked for: mapping one for each store would cost every opening, and all threads with it.
+static CURRENT: ArcSwapOption<Page> = ArcSwapOption::const_empty();
+
+/// Tells the process that made it from its forks.
+#[derive(Debug)]
+pub(crate) struct ForkGuard(Arc<Page>);
+
+impl ForkGuard {
+    /// A guard of this process. In a fork that finds its parent's page wiped, it begins a page of its own.
+    pub(crate) fn new() -> io::Result<Self> {
+        if let Some(page) = CURRENT.load_full().filter(|page| !page.is_wiped()) {
+            return Ok(Self(page));
+        }
+        let page = Arc::new(Page::new()?);
+        CURRENT.store(Some(Arc::clone(&page)));
+        Ok(Self(page))
     }
 
     /// Whether this process is a fork of the one that made the guard. Costs one load.
     pub(crate) fn is_fork(&self) -> bool {
-        self.page.as_ref().is_some_and(|page| std::hint::black_box(page).first() == Some(&0))
+        self.0.is_wiped()
     }
 }
 
@@ -37,4 +58,21 @@ fn wipe_on_fork(page: &mut MmapMut) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn wipe_on_fork(_page: &mut MmapMut) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_has_one_page_and_its_fork_begins_another() {
+        let (first, second) = (ForkGuard::new().unwrap(), ForkGuard::new().unwrap());
+        assert!(!first.is_fork() && Arc::ptr_eq(&first.0, &second.0));
+        // As a child has it: the page that it inherited holds zeros.
+        let inherited = ForkGuard(Arc::new(Page(Some(MmapMut::map_anon(4_096).unwrap()))));
+        CURRENT.store(Some(Arc::clone(&inherited.0)));
+        let own = ForkGuard::new().unwrap();
+        assert!(inherited.is_fork() && !own.is_fork(), "the child's own stores are its own");
+        assert!(Arc::ptr_eq(&own.0, &ForkGuard::new().unwrap().0));
+    }
 }

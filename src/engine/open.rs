@@ -5,7 +5,7 @@ use super::builder::Builder;
 use super::commit::Commit;
 use super::horizon::Horizon;
 use super::housekeeping::Chores;
-use super::rotate::{Slot, new_header, random_word};
+use super::rotate::{Slot, new_header, random_word, refused};
 use super::seat::Seat;
 use super::{Engine, LiveSegment, Records};
 use crate::disk::{self, Disk, FileSystem, ForkGuard, RealDisk};
@@ -309,7 +309,7 @@ impl Engine {
         }
         self.closed.store(true, Ordering::Release);
         self.commit.gathering.wake_all();
-        let dropped = if self.fork.is_fork() { Ok(()) } else { self.drop_prepared().map_err(AppendError::Io) };
+        let dropped = if self.fork.is_fork() { Ok(()) } else { self.drop_prepared().map_err(refused) };
         // A leader may still be writing if the store was poisoned from elsewhere: nobody else may open it before that has ended.
         let begun = Instant::now();
         while self.commit.gathering.is_led() {

@@ -208,6 +208,6 @@ pub(super) fn random_word(disk: &dyn Disk) -> u64 {
     low ^ high.rotate_left(32)
 }
 
-fn refused(failure: IoFailure) -> AppendError {
+pub(super) fn refused(failure: IoFailure) -> AppendError {
     if failure.is_no_space() { AppendError::NoSpace(failure) } else { AppendError::Io(failure) }
 }

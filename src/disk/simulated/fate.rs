@@ -34,17 +34,12 @@ struct Loose {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Image {
     pub(crate) files: MemoryFiles,
-    /// Lines and names that are not as the system showed them.
+    /// Lines of files that are still there, and files that were never synced, that do not hold what the system showed.
     pub(crate) lost: u32,
-    /// Lines that hold a bit of two values.
+    /// Of the lines, those that hold a bit of two values.
     pub(crate) torn: u32,
-}
-
-impl Image {
-    /// Whether all is as the system showed it.
-    pub(crate) fn is_harmless(&self) -> bool {
-        self.lost + self.torn == 0
-    }
+    /// Whether other names are there than the system showed.
+    pub(crate) renamed: bool,
 }
 
 /// What becomes of a file that was never synced.
@@ -127,9 +122,9 @@ impl Crash {
     fn image(&self, decide: &mut dyn Decide) -> Image {
         let mut image = Image::default();
         let mut media: Vec<Vec<u8>> = self.files.iter().map(|content| content.durable.clone()).collect();
+        let mut torn_lines = Vec::new();
         for file in self.unborn() {
             let birth = decide.birth(self.files.len());
-            image.lost += u32::from(birth != Birth::Zeros);
             if let Some(bytes) = media.get_mut(file) {
                 self.give_birth(birth, bytes);
             }
@@ -137,17 +132,15 @@ impl Crash {
         for (index, loose) in self.loose.iter().enumerate() {
             let (kept, torn) = decide.line(index, loose.values.len(), loose.range.len());
             let Some(line) = media.get_mut(loose.file).and_then(|bytes| bytes.get_mut(loose.range.clone())) else {
-                image.lost += 1;
                 continue;
             };
             if let Some(value) = kept.checked_sub(1).and_then(|last| loose.values.get(last)) {
                 line.copy_from_slice(value);
             }
-            image.lost += u32::from(kept < loose.values.len());
             if let (Some((cut, front)), Some(next)) = (torn, loose.values.get(kept)) {
                 let part = if front { 0..cut } else { cut..line.len() };
                 line[part.clone()].copy_from_slice(&next[part]);
-                image.torn += 1;
+                torn_lines.push(index);
             }
         }
         let mut names = self.durable_names.clone();
@@ -156,11 +149,37 @@ impl Crash {
                 change.apply(&mut names);
             }
         }
-        image.lost += u32::from(names != self.names);
+        image.renamed = names != self.names;
+        self.compare(&mut image, &media, &names, &torn_lines);
         for (name, file) in names {
-            image.files.insert(name, media.get(file).cloned().unwrap_or_default());
+            // No two names are of one file.
+            image.files.insert(name, media.get_mut(file).map(std::mem::take).unwrap_or_default());
         }
         image
+    }
+
+    /// Counts what does not hold what the system showed, in files that have a name. Files without one are not looked at by anyone.
+    fn compare(&self, image: &mut Image, media: &[Vec<u8>], names: &Names, torn_lines: &[usize]) {
+        let named = |file: usize| names.values().any(|known| *known == file);
+        let differs = |file: usize, range: Option<Range<usize>>| {
+            let live = self.files.get(file).map(|content| content.live.as_slice());
+            let medium = media.get(file).map(Vec::as_slice);
+            match range {
+                Some(range) => {
+                    medium.and_then(|bytes| bytes.get(range.clone())) != live.and_then(|bytes| bytes.get(range))
+                }
+                None => medium != live,
+            }
+        };
+        for file in self.unborn().filter(|file| named(*file)) {
+            image.lost += u32::from(differs(file, None));
+        }
+        for (index, loose) in self.loose.iter().enumerate().filter(|(_, loose)| named(loose.file)) {
+            if differs(loose.file, Some(loose.range.clone())) {
+                image.lost += 1;
+                image.torn += u32::from(torn_lines.contains(&index));
+            }
+        }
     }
 
     fn give_birth(&self, birth: Birth, bytes: &mut Vec<u8>) {

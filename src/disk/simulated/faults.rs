@@ -82,6 +82,12 @@ pub(super) struct Weather {
     /// Calls since the fault was armed, of its duty.
     calls: u64,
     pub(super) failures: u64,
+    /// What failed last on demand, and with what.
+    pub(super) last: Option<(Duty, Errno)>,
+    /// Of the failures, those after which nobody knows what a file that is in use holds, or whether it has its name.
+    pub(super) grave: u64,
+    /// Of the failures, those of a file's sync.
+    pub(super) failed_syncs: u64,
     pub(super) syncs: u64,
     /// Changes asked for so far.
     pub(super) changes: u64,
@@ -103,8 +109,13 @@ impl Weather {
         let fault = self.fault.filter(|fault| fault.duty == duty)?;
         self.calls += 1;
         let fails = self.calls == fault.call || fault.for_good && self.calls > fault.call;
-        self.failures += u64::from(fails);
-        fails.then_some(fault.error)
+        if !fails {
+            return None;
+        }
+        self.failures += 1;
+        self.failed_syncs += u64::from(duty == Duty::Sync);
+        self.last = Some((duty, fault.error));
+        Some(fault.error)
     }
 
     /// Counts a change. Whether the power ends with it: before it (`false`) or after it (`true`).

@@ -38,6 +38,7 @@ impl SimulatedFile {
             if !beyond {
                 let _ = put(state, bytes.get(..part).unwrap_or_default());
             }
+            state.note_failed_write(self.file);
         };
         act_or(&self.state, duty, &self.name, |state| put(state, bytes), failed)
     }
@@ -77,6 +78,7 @@ impl DiskFile for SimulatedFile {
             if let Some(content) = files.get_mut(self.file) {
                 content.fail_sync(random);
             }
+            state.note_failed_write(self.file);
         };
         act_or(&self.state, Duty::Sync, &self.name, done, failed)
     }

@@ -119,6 +119,22 @@ impl SimulatedDisk {
         self.state.lock().weather.failures
     }
 
+    /// What failed last on demand, and with what.
+    pub(crate) fn last_failure(&self) -> Option<(Duty, Errno)> {
+        self.state.lock().weather.last
+    }
+
+    /// How often something has failed after which a store must not go on: a write to a file under its own name, its sync, or making
+    /// a new name durable.
+    pub(crate) fn grave_failures(&self) -> u64 {
+        self.state.lock().weather.grave
+    }
+
+    /// How often a file's sync has failed on demand.
+    pub(crate) fn failed_syncs(&self) -> u64 {
+        self.state.lock().weather.failed_syncs
+    }
+
     /// How often files were to be synced so far.
     pub(crate) fn syncs(&self) -> u64 {
         self.state.lock().weather.syncs
@@ -151,8 +167,16 @@ impl State {
         self.pending.push(change);
     }
 
+    /// Notes that a write or sync of a file has failed: grave, unless the file is still being made.
+    fn note_failed_write(&mut self, file: usize) {
+        let is_made = |name: &String| !name.ends_with(".tmp");
+        self.weather.grave += u64::from(self.names.iter().any(|(name, known)| *known == file && is_made(name)));
+    }
+
     /// A failed sync of the directory: each change may have become durable, and what has not may never.
     fn fail_directory_sync(&mut self) {
+        let named = self.pending.iter().any(|change| matches!(change, NameChange::Rename { .. }));
+        self.weather.grave += u64::from(named);
         let kept: Vec<NameChange> =
             std::mem::take(&mut self.pending).into_iter().filter(|_| self.random.bool()).collect();
         kept.iter().for_each(|change| change.apply(&mut self.durable_names));

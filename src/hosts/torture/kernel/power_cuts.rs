@@ -117,7 +117,13 @@ impl Bench {
             std::thread::sleep(Duration::from_micros(random.u64(0..8_000)));
         } else {
             outcome.count("cuts while working", 1);
-            child.hear()?;
+            let said = child.hear()?;
+            if said != "ready" {
+                outcome
+                    .violations
+                    .push(format!("the workload was to be ready, and said {said:?}: {:?}", child.kill()?));
+                return mounted.end();
+            }
             std::thread::sleep(Duration::from_micros(random.u64(1_000..40_000)));
         }
         let how = match random.u8(0..8) {
@@ -129,9 +135,13 @@ impl Bench {
         shut_down(mounted.path(), how)?;
         let left_alone = random.u8(0..3) == 0;
         let ended = if left_alone { child.wait()? } else { child.kill()? };
-        outcome.count("cuts", 1);
-        outcome.count(format!("cuts, {}", mode.name()), 1);
-        outcome.count(format!("cuts, {how:?}"), 1);
+        if how == Shutdown::Flush {
+            outcome.count("shutdowns that wrote everything first (not counted as cuts)", 1);
+        } else {
+            outcome.count("cuts", 1);
+            outcome.count(format!("cuts, {}", mode.name()), 1);
+            outcome.count(format!("cuts, {how:?}"), 1);
+        }
         note_end(&ended, left_alone, outcome);
         mounted.end()?;
 

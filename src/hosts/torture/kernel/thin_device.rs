@@ -12,6 +12,8 @@ use std::time::Duration;
 use stratalog::testing::torture::Outcome;
 use stratalog::{EventStore, OpenError};
 
+/// SIGKILL is 9 everywhere.
+const SIGKILL: i32 = 9;
 /// MiB of memory behind the device, and MiB that it promises.
 const THERE: u64 = 24;
 const PROMISED: u64 = 96;
@@ -59,14 +61,20 @@ fn run_out(scratch: &Path, random: &mut fastrand::Rng, outcome: &mut Outcome) ->
     let mode = Mode::ALL[random.usize(..Mode::ALL.len())];
     let load = Load { mode, threads: random.u32(1..=4), readers: random.u32(0..=2), seed: random.u64(..) };
     let segment = super::SEGMENT_BYTES << random.u32(0..4);
-    let mut child = Workload::start(&store, &acks, load, &["--segment-bytes".to_owned(), segment.to_string()])?;
+    // Some are killed right behind the failed sync, before they could do anything about it.
+    let linger = random.bool();
+    let mut more = vec!["--segment-bytes".to_owned(), segment.to_string()];
+    more.extend(linger.then(|| "--linger".to_owned()));
+    let mut child = Workload::start(&store, &acks, load, &more)?;
     child.hear()?;
     std::thread::sleep(Duration::from_millis(random.u64(5..60)));
     let ballast = backing.path().join("ballast");
     let honest = OneBlockAtATime::on(&image)?;
     take_room_away(&mount, &image, backing.path(), &ballast)?;
-    let ended = child.wait()?;
+    let lingers = linger && child.hear()? == "poisoned";
+    let ended = if lingers { child.kill()? } else { child.wait()? };
     match (ended.code, ended.signal) {
+        (None, Some(SIGKILL)) if lingers => outcome.count("workloads killed behind a failed write or sync", 1),
         (Some(exit::POISONED), None) => outcome.count("workloads that ended poisoned", 1),
         (Some(exit::REFUSED), None) => outcome.count("workloads that ended with another typed error", 1),
         _ => outcome.violations.push(format!("{} on a device without room: {ended:?}", mode.name())),

@@ -58,6 +58,9 @@ pub(crate) struct Args {
     /// On a full disk: say `full` on standard output, wait for a line on standard input, then append so many more.
     #[arg(long, value_name = "APPENDS")]
     until_full: Option<u64>,
+    /// Once the store is poisoned: say `poisoned` on standard output, and stay until killed, with all files open and mapped.
+    #[arg(long)]
+    linger: bool,
 }
 
 /// How a thread of the workload ended.
@@ -98,7 +101,8 @@ impl Args {
         appends: u64,
     ) -> Self {
         let (durability, appends) = (mode, Some(appends));
-        Self { directory, acks, durability, threads: 1, readers: 0, seed, appends, segment_bytes, until_full: None }
+        let (until_full, linger) = (None, false);
+        Self { directory, acks, durability, threads: 1, readers: 0, seed, appends, segment_bytes, until_full, linger }
     }
 }
 
@@ -138,6 +142,8 @@ pub(crate) fn work(args: &Args) -> Result<(u8, String), Failure> {
             wait_for_line()?;
             EventStore::open_with(&args.directory, options)?
         }
+        // No failure of a disk explains bytes that contradict each other.
+        Err(error @ OpenError::Corrupt(_)) => return Ok((exit::VIOLATION, format!("not opened: {error}"))),
         Err(error) => return Ok((exit::NOT_OPENED, format!("not opened: {error}"))),
     };
     let progress = match look_back(&store, args) {
@@ -154,6 +160,10 @@ pub(crate) fn work(args: &Args) -> Result<(u8, String), Failure> {
         ends = run.go_on_after_full(ends, more)?;
     }
     let ended = run.judge(ends);
+    if ended.0 == exit::POISONED && args.linger {
+        say("poisoned")?;
+        std::thread::sleep(LIMIT);
+    }
     if ended.0 == 0
         && let Err(error) = run.store.close()
     {

@@ -6,7 +6,7 @@ use crate::engine::{Engine, Staged};
 use crate::vocabulary::append::{Append, AppendPart};
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::condition::{Condition, position_is, stream_is_empty};
-use crate::vocabulary::error::AppendError;
+use crate::vocabulary::error::{AppendError, IoFailure};
 use crate::vocabulary::options::Durability;
 use crate::vocabulary::transaction::Receipt;
 use fastrand::Rng;
@@ -83,12 +83,33 @@ impl Process<'_> {
 
     /// Does it, and says what is wrong with how it went.
     pub(super) fn perform(&mut self, deed: &Deed) -> Result<(), String> {
-        let (poisoned, syncs) = (self.engine.poison().is_some(), self.disk.syncs());
+        let (poisoned, syncs, grave) = (self.engine.poison().is_some(), self.disk.syncs(), self.disk.grave_failures());
         self.dispatch(deed)?;
         if poisoned && self.disk.syncs() != syncs {
             return Err("a poisoned store synced".into());
         }
-        Ok(())
+        self.check_poison(poisoned, grave)
+    }
+
+    /// Closes the store. Whether that went well; it must not when the disk failed meanwhile, or before in a way that poisons.
+    pub(super) fn close(&self) -> Result<bool, String> {
+        let (poisoned, grave) = (self.engine.poison().is_some(), self.disk.grave_failures());
+        let closed = self.engine.close();
+        self.check_poison(poisoned, grave)?;
+        match closed {
+            Ok(()) if self.may_fail() => Err("it went well, though the disk has failed".into()),
+            Ok(()) => Ok(true),
+            Err(error) => self.expect_failure("closing", &error).map(|()| false),
+        }
+    }
+
+    /// A store is poisoned by a failure after which nobody knows what its files hold, and by no other.
+    fn check_poison(&self, poisoned: bool, grave: u64) -> Result<(), String> {
+        let (cause, is_grave) = (self.engine.poison(), self.disk.grave_failures() > grave);
+        if self.disk.is_off() || cause.is_some() == (poisoned || is_grave) {
+            return Ok(());
+        }
+        Err(format!("{:?} has failed, and the poison is {cause:?}", self.disk.last_failure()))
     }
 
     fn dispatch(&mut self, deed: &Deed) -> Result<(), String> {
@@ -222,12 +243,28 @@ impl Process<'_> {
     /// An error is right when the disk failed, and wrong when it did not; and it says truly what became of the store.
     fn expect_failure(&self, what: &str, error: &AppendError) -> Result<(), String> {
         let poisoned = self.engine.poison().is_some();
+        let told = |failure| self.disk.is_off() || says_what_failed(self.disk, failure);
         let fits = match error {
-            AppendError::Poisoned { .. } => poisoned,
-            AppendError::NoSpace(failure) => !poisoned && failure.is_no_space(),
-            AppendError::Io(failure) => !poisoned && !failure.is_no_space(),
+            AppendError::Poisoned { cause, .. } => {
+                poisoned && (self.disk.is_off() || names_what_failed(self.disk, cause))
+            }
+            AppendError::NoSpace(failure) => !poisoned && failure.is_no_space() && told(failure),
+            AppendError::Io(failure) => !poisoned && !failure.is_no_space() && told(failure),
             _ => false,
         };
         if fits && self.may_fail() { Ok(()) } else { Err(format!("{what} failed: {error:?} (poisoned: {poisoned})")) }
     }
+}
+
+/// Whether an error is what the disk failed with, doing what failed.
+pub(super) fn says_what_failed(disk: &SimulatedDisk, failure: &IoFailure) -> bool {
+    let failed = disk.last_failure().map(|(duty, errno)| (duty.doing(), errno.raw_os_error()));
+    failed.is_some() && failed == failure.source.raw_os_error().map(|errno| (failure.doing, errno))
+}
+
+/// The same of an error's words, which are all that a poisoned store keeps of it.
+fn names_what_failed(disk: &SimulatedDisk, cause: &str) -> bool {
+    disk.last_failure().is_some_and(|(duty, errno)| {
+        cause.starts_with(duty.doing()) && cause.ends_with(&std::io::Error::from(errno).to_string())
+    })
 }

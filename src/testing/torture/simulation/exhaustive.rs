@@ -228,6 +228,8 @@ fn images(world: &mut World, disk: &SimulatedDisk) -> Vec<Image> {
     match crash.outcomes(ALL) {
         Some(outcomes) => (0..outcomes).map(|index| crash.outcome(index)).collect(),
         None => {
+            // Then not all there is was looked at, and the report says so.
+            world.outcome.count("left out", 1);
             world.outcome.count("moments with more than 4,096 outcomes (sampled)", 1);
             (0..SAMPLES).map(|_| crash.random(&mut world.random)).collect()
         }

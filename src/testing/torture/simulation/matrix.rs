@@ -66,14 +66,15 @@ fn scenario() -> Vec<Act> {
 pub fn faults(errors: usize) -> Outcome {
     let begun = Instant::now();
     let mut sum = Outcome::new("faults");
+    let mut cell = 0;
     for durability in [Durability::Sync, Durability::Os, Durability::Interval(Duration::from_secs(1))] {
         for duty in Duty::ALL {
             for (error, name) in ERRORS.into_iter().take(errors) {
                 for for_good in [false, true] {
-                    let cell = sum.counts.get(CELLS).copied().unwrap_or(0);
+                    cell += 1;
                     let outcome = column(durability, Fault { duty, call: 0, for_good, error }, cell);
                     let called = outcome.counts.get("runs").copied().unwrap_or(0) > 0;
-                    sum.count(CELLS, 1);
+                    sum.count(CELLS, u64::from(called));
                     // Mapped writing has no place in `Sync`.
                     let is_called = duty != Duty::Store || durability != Durability::Sync;
                     if called != is_called {

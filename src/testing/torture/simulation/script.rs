@@ -38,15 +38,15 @@ pub(crate) fn play(choices: &mut Choices<'_>) -> Result<(), String> {
                 armed = true;
             }
             21 => disk.end_power_at(u64::from(choices.byte()) + 1, choices.flag()),
-            22 => (disk, engine, armed) = crash(&mut world, &disk, engine.take(), armed, true)?,
-            23 => (disk, engine, armed) = crash(&mut world, &disk, engine.take(), armed, false)?,
+            22 => (disk, engine, armed) = crash(&mut world, &disk, engine.take(), true)?,
+            23 => (disk, engine, armed) = crash(&mut world, &disk, engine.take(), false)?,
             _ => act(&mut world, &disk, &mut engine, armed, kind, choices)?,
         }
         if disk.is_off() {
-            (disk, engine, armed) = crash(&mut world, &disk, engine.take(), armed, true)?;
+            (disk, engine, armed) = crash(&mut world, &disk, engine.take(), true)?;
         }
     }
-    crash(&mut world, &disk, engine, armed, true).map(drop)
+    crash(&mut world, &disk, engine, true).map(drop)
 }
 
 type Life = (Arc<SimulatedDisk>, Option<Arc<Engine>>, bool);
@@ -56,11 +56,10 @@ fn crash(
     world: &mut World,
     disk: &Arc<SimulatedDisk>,
     engine: Option<Arc<Engine>>,
-    armed: bool,
     power: bool,
 ) -> Result<Life, String> {
     drop(engine);
-    let end = End { disk: Arc::clone(disk), failed: armed && disk.failures() > 0 };
+    let end = End { disk: Arc::clone(disk) };
     let next = if power { world.lose_power(&end, 1)? } else { world.be_killed(&end)? };
     Ok((next, None, false))
 }

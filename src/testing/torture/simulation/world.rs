@@ -1,6 +1,6 @@
 //! One simulated store and its lives: it is opened, used, and crashes, again and again.
 
-use super::deeds::{Deed, Process};
+use super::deeds::{Deed, Process, says_what_failed};
 use super::model::Model;
 use crate::disk::{Duty, Fault, Image, MemoryFiles, SimulatedDisk};
 use crate::engine::{Engine, open_without_chores};
@@ -17,8 +17,11 @@ use std::time::Duration;
 /// Crashes within recovery, one after the other, at most.
 const NESTED_MOST: u32 = 3;
 
-/// How often another image is drawn where one has lost nothing.
+/// How often another image is drawn where one has lost no line.
 const TRIES: usize = 4;
+
+/// Of 256 simulated stores, so many are flooded with what looks like frames.
+const FLOODS: u8 = 3;
 
 /// How a simulation goes.
 #[derive(Debug, Clone)]
@@ -63,8 +66,6 @@ pub(super) struct World {
 /// How a life ended.
 pub(super) struct End {
     pub(super) disk: Arc<SimulatedDisk>,
-    /// Whether something failed before.
-    pub(super) failed: bool,
 }
 
 impl World {
@@ -93,7 +94,7 @@ impl World {
         if crash.is_settled() {
             self.rot(crash.outcome(0).files)?;
         }
-        if self.random.u8(..) == 0 {
+        if self.random.u8(..) < FLOODS {
             self.flood()?;
         }
         Ok(())
@@ -111,7 +112,7 @@ impl World {
         let engine = match self.setting.open(disk) {
             Ok(engine) => engine,
             Err(error) => {
-                return self.excuse(disk, faults, &error).map(|()| End { disk: Arc::clone(disk), failed: faults });
+                return self.excuse(disk, faults, &error).map(|()| End { disk: Arc::clone(disk) });
             }
         };
         self.model.judge(&engine, self.model.entries.len())?;
@@ -127,23 +128,23 @@ impl World {
         if self.random.u8(..3) == 0 && !disk.is_off() {
             self.close(&engine, disk)?;
         }
-        Ok(End { disk: Arc::clone(disk), failed: faults && disk.failures() > 0 })
+        Ok(End { disk: Arc::clone(disk) })
     }
 
     pub(super) fn process<'a>(&'a mut self, engine: &'a Arc<Engine>, disk: &'a SimulatedDisk) -> Process<'a> {
-        let (durability, failures) = (self.setting.durability, disk.failures());
-        Process { engine, disk, model: &mut self.model, durability, failures }
+        Process { engine, disk, model: &mut self.model, durability: self.setting.durability, failures: disk.failures() }
     }
 
-    /// Closes the store: everything is durable then.
-    pub(super) fn close(&mut self, engine: &Engine, disk: &SimulatedDisk) -> Result<(), String> {
-        match engine.close() {
-            Ok(()) => {
+    /// Closes the store: everything is durable then. An error is right when the disk failed, and then it must be one.
+    pub(super) fn close(&mut self, engine: &Arc<Engine>, disk: &SimulatedDisk) -> Result<(), String> {
+        let process = self.process(engine, disk);
+        match process.close() {
+            Ok(true) => {
                 self.model.acknowledge_all();
                 Ok(())
             }
-            Err(_) if disk.failures() > 0 || disk.is_off() => Ok(()),
-            Err(error) => Err(format!("closing failed: {error:?}")),
+            Ok(false) => Ok(()),
+            Err(wrong) => Err(format!("closing: {wrong}")),
         }
     }
 
@@ -156,9 +157,9 @@ impl World {
 
     /// An opening that fails must have a reason.
     pub(super) fn excuse(&self, disk: &SimulatedDisk, faults: bool, error: &OpenError) -> Result<(), String> {
-        let reason = disk.is_off() || faults && disk.failures() > 0;
         match error {
-            OpenError::Io(_) if reason => Ok(()),
+            OpenError::Io(_) if disk.is_off() => Ok(()),
+            OpenError::Io(failure) if faults && says_what_failed(disk, failure) => Ok(()),
             _ => Err(format!("opening failed: {error:?}")),
         }
     }
@@ -170,7 +171,7 @@ impl World {
         }
         let evict = self.random.bool();
         // The system may have forgotten what a failed sync did not write, also what was acknowledged by its grace alone.
-        let floor = if evict && end.failed { self.model.durable } else { self.model.acknowledged };
+        let floor = if evict && end.disk.failed_syncs() > 0 { self.model.durable } else { self.model.acknowledged };
         let disk = Arc::new(end.disk.kill(evict));
         let engine = self.setting.open(&disk).map_err(|error| format!("opening after a kill failed: {error:?}"))?;
         let kept = self.model.judge(&engine, floor).map_err(|wrong| format!("after a kill: {wrong}"))?;
@@ -191,7 +192,7 @@ impl World {
         for index in 0..images {
             let mut image = crash.random(&mut self.random);
             for _ in 0..TRIES {
-                if image.is_harmless() && images > 1 {
+                if image.lost == 0 && images > 1 {
                     image = crash.random(&mut self.random);
                 }
             }
@@ -207,11 +208,14 @@ impl World {
 
     /// Opens what a power cut has left, perhaps with more power cuts while it is repaired. How much it holds.
     pub(super) fn survive(&mut self, image: Image, nested: u32) -> Result<(Arc<SimulatedDisk>, usize), String> {
-        if !image.is_harmless() {
+        if image.lost > 0 {
             self.outcome.count("crash states", 1);
+            self.outcome.count("crash states with a torn line", u64::from(image.torn > 0));
             if nested > 0 {
                 self.outcome.count("crash states within recovery", 1);
             }
+        } else if image.renamed {
+            self.outcome.count("images that had lost names alone (not counted as states)", 1);
         } else {
             self.outcome.count("images that had lost nothing (not counted as states)", 1);
         }
