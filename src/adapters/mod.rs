@@ -194,7 +194,8 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// Closing what is closed does nothing.
     ///
     /// # Errors
-    /// [`AppendError::Poisoned`] when it cannot be made durable; [`AppendError::TimedOut`] when an appender is still at work, and
-    /// the store then stays open.
+    /// [`AppendError::Poisoned`] when it cannot be made durable; [`AppendError::NoSpace`] and [`AppendError::Io`] when all is
+    /// durable and something else failed; [`AppendError::TimedOut`] when an appender is still at work, and the store then stays
+    /// open.
     fn close(&self) -> Result<(), AppendError>;
 }

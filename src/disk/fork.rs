@@ -24,7 +24,8 @@ impl Page {
     }
 }
 
-/// The page of this process, once one was asked for: mapping one for each store would cost every opening, and all threads with it.
+/// The page of this process, once one was asked for. One for each store would make every opening map and unmap a page, which all
+/// threads of the process wait for.
 static CURRENT: ArcSwapOption<Page> = ArcSwapOption::const_empty();
 
 /// Tells the process that made it from its forks.

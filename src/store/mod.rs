@@ -276,7 +276,9 @@ impl EventStore {
     /// clone closes as well, but cannot report an error. Closing a closed store does nothing.
     ///
     /// # Errors
-    /// [`AppendError::Poisoned`] when it cannot be made durable: the store is closed all the same. [`AppendError::TimedOut`] when
+    /// [`AppendError::Poisoned`] when it cannot be made durable: the store is closed all the same. [`AppendError::NoSpace`] and
+    /// [`AppendError::Io`] when the file that was made ready for the next segment cannot be removed: everything is durable, and
+    /// the store closed; the next opening removes the file. [`AppendError::TimedOut`] when
     /// an appender that is judging a condition did not come to an end within [`Options::append_deadline`], and
     /// [`AppendError::CalledFromCondition`] from inside a custom condition: the store stays open.
     pub fn close(&self) -> Result<(), AppendError> {

@@ -158,7 +158,7 @@ impl Crash {
         image
     }
 
-    /// Counts what does not hold what the system showed, in files that have a name. Files without one are not looked at by anyone.
+    /// Counts what does not hold what the system showed, in files that have a name.
     fn compare(&self, image: &mut Image, media: &[Vec<u8>], names: &Names, torn_lines: &[usize]) {
         let named = |file: usize| names.values().any(|known| *known == file);
         let differs = |file: usize, range: Option<Range<usize>>| {

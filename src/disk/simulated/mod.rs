@@ -124,8 +124,8 @@ impl SimulatedDisk {
         self.state.lock().weather.last
     }
 
-    /// How often something has failed after which a store must not go on: a write to a file under its own name, its sync, or making
-    /// a new name durable.
+    /// How often something has failed after which a store must not go on: a write to a file under its own name, its sync, or
+    /// making a new name durable.
     pub(crate) fn grave_failures(&self) -> u64 {
         self.state.lock().weather.grave
     }

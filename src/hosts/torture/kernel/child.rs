@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How long a child may take for anything before it counts as hanging.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The signal that nothing can catch: 9 everywhere.
+pub(crate) const SIGKILL: i32 = 9;
+
 /// How a workload is to be run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {

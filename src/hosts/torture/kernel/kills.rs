@@ -2,14 +2,11 @@
 
 use super::acks::{AckLog, Kind, Record};
 use super::check::{After, Judge};
-use super::child::{Load, Workload};
+use super::child::{Load, SIGKILL, Workload};
 use super::workload::exit;
 use super::{Common, Failure, Mode};
 use std::time::Duration;
 use stratalog::testing::torture::Outcome;
-
-/// SIGKILL is 9 everywhere.
-const SIGKILL: i32 = 9;
 
 /// Kills the workload at random moments.
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use super::acks::{AckLog, Kind, Record};
 use super::check::{After, Judge};
-use super::child::{Ended, Load, Workload};
+use super::child::{Ended, Load, SIGKILL, Workload};
 use super::mounts::{self, FileSystem, Mount};
 use super::workload::exit;
 use super::{Common, Failure, Mode};
@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use stratalog::testing::torture::{Outcome, Shutdown, shut_down, write_back};
 
-/// SIGKILL and SIGBUS, by their numbers on Linux.
-const SIGKILL: i32 = 9;
+/// SIGBUS, by its number on Linux.
 const SIGBUS: i32 = 7;
 /// Bytes of the image, in MiB: an xfs smaller than 300 MiB is refused by its newer tools unless asked for.
 const IMAGE: u64 = 128;
+/// What cuts are counted as.
+const CUTS: &str = "cuts";
 /// Cycles on one store, so that recoveries pile up.
 const ON_ONE_STORE: u64 = 5;
 
@@ -44,7 +45,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let folder = tempfile::Builder::new().prefix("stratalog-power-").tempdir_in(args.common.directory())?;
         let scratch = Mount::memory(folder.path(), IMAGE * 2)?;
         let mut bench = Bench::new(args.file_system, scratch.path(), seed)?;
-        for cycle in 0..args.cycles {
+        for cycle in 0.. {
+            if outcome.counts.get(CUTS).is_some_and(|cuts| *cuts >= args.cycles) {
+                break;
+            }
             bench.cycle(cycle, outcome)?;
             if !outcome.violations.is_empty() {
                 outcome.violations.push(format!("that was cut {cycle}"));
@@ -138,7 +142,7 @@ impl Bench {
         if how == Shutdown::Flush {
             outcome.count("shutdowns that wrote everything first (not counted as cuts)", 1);
         } else {
-            outcome.count("cuts", 1);
+            outcome.count(CUTS, 1);
             outcome.count(format!("cuts, {}", mode.name()), 1);
             outcome.count(format!("cuts, {how:?}"), 1);
         }

@@ -1,7 +1,7 @@
 //! A thin device: the disk promises more room than it has, so that a write that was accepted fails when it is written back.
 
 use super::check::{After, Judge};
-use super::child::{Load, Workload};
+use super::child::{Load, SIGKILL, Workload};
 use super::mounts::{self, FileSystem, Mount};
 use super::workload::exit;
 use super::{Common, Failure, Mode};
@@ -12,8 +12,6 @@ use std::time::Duration;
 use stratalog::testing::torture::Outcome;
 use stratalog::{EventStore, OpenError};
 
-/// SIGKILL is 9 everywhere.
-const SIGKILL: i32 = 9;
 /// MiB of memory behind the device, and MiB that it promises.
 const THERE: u64 = 24;
 const PROMISED: u64 = 96;

@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_was_not_run_says_why_and_a_violation_reaches_nothing() {
-        let mut skipped = record("power-cuts", "a", 1, None, &[]);
+        let mut skipped = record("power-cuts-xfs", "a", 1, None, &[]);
         skipped.skipped = Some("may not mount".into());
         let mut broken = record("kills", "a", 1, None, &[("kills", 9_000)]);
         broken.violations.push("lost | event\n3".into());
