@@ -278,6 +278,17 @@ fn a_creation_that_was_cut_short_is_begun_again() {
     assert_eq!(files(&path).len(), 1);
 }
 
+#[test]
+fn who_opens_for_reading_writes_nothing_into_the_lock_file() {
+    let (_dir, path) = place();
+    store_with_one(&path);
+    fs::write(path.join("LOCK"), "as it was").unwrap();
+    let store = open(&path, mode(OpenMode::ReadOnly));
+    assert_eq!(fs::read_to_string(path.join("LOCK")).unwrap(), "as it was");
+    assert!(matches!(refused(&path, small()), OpenError::AlreadyOpen { .. }), "and locks it all the same");
+    drop(store);
+}
+
 /// The lock file is never removed by a store. Someone who removes it while a store is open takes the protection away: a second
 /// opening locks a new file and succeeds. This test states that as it is, so that a change is noticed.
 #[test]

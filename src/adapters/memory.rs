@@ -216,6 +216,9 @@ impl StorageAdapter for MemoryAdapter {
     fn append_verbatim(&self, transactions: &[StoredTransaction]) -> Result<Revision, AppendError> {
         self.write(|state| {
             for transaction in transactions {
+                if self.strict_names {
+                    append::check_strict(transaction)?;
+                }
                 let mut next: BTreeMap<Stream, u64> = BTreeMap::new();
                 append::check_continues(
                     transaction,

@@ -39,6 +39,11 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
     /// Takes the store's lock, for as long as what is returned lives. Another holder: `None`.
     fn lock(&self) -> Result<Option<Box<dyn Lock>>, IoFailure>;
 
+    /// Takes the lock for who only looks, and writes nothing into the file that carries it.
+    fn lock_to_look(&self) -> Result<Option<Box<dyn Lock>>, IoFailure> {
+        self.lock()
+    }
+
     /// The names of all files, in no order.
     fn list(&self) -> Result<Vec<String>, IoFailure>;
 

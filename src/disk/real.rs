@@ -29,34 +29,13 @@ impl RealDisk {
     /// The directory at `path`, which exists.
     pub(crate) fn new(path: &Path) -> Result<Self, IoFailure> {
         let kind = file_system(path)?;
-        Ok(Self { path: path.to_owned(), maps_are_safe: kind.maps_are_safe() })
+        // Whole, since the process may go to another directory.
+        let whole = std::path::absolute(path).map_err(|error| IoFailure::new("resolve", path, error))?;
+        Ok(Self { path: whole, maps_are_safe: kind.maps_are_safe() })
     }
 
     fn file_path(&self, name: &str) -> PathBuf {
         self.path.join(name)
-    }
-
-    /// Takes the store's lock as [`Disk::lock`] does, and writes nothing: for who only looks at a store. Where nothing can be
-    /// written at all, and there is no lock file, nobody else can open the store for writing either.
-    pub(crate) fn lock_to_look(&self) -> Result<Option<Box<dyn Lock>>, IoFailure> {
-        let failed = |doing| self.failed(doing, LOCK);
-        let path = self.file_path(LOCK);
-        let opened = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let mut options = OpenOptions::new();
-                match options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path) {
-                    Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => File::open(&self.path),
-                    made => made,
-                }
-            }
-            opened => opened,
-        };
-        let file = opened.map_err(failed("open"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(HeldLock::new(file, path)))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(failed("lock")(error)),
-        }
     }
 
     fn failed<'a>(&self, doing: &'static str, name: &'a str) -> impl FnOnce(io::Error) -> IoFailure + use<'_, 'a> {
@@ -143,6 +122,28 @@ impl Disk for RealDisk {
             file.write_all_at(holder.as_bytes(), 0).map_err(failed("write"))?;
             file.set_len(holder.len() as u64).map_err(failed("truncate"))?;
             return Ok(Some(Box::new(HeldLock::new(file, self.file_path(LOCK)))));
+        }
+    }
+
+    /// Where nothing can be written at all, and there is no lock file, nobody else can open the store for writing either.
+    fn lock_to_look(&self) -> Result<Option<Box<dyn Lock>>, IoFailure> {
+        let failed = |doing| self.failed(doing, LOCK);
+        let path = self.file_path(LOCK);
+        let opened = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut options = OpenOptions::new();
+                match options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path) {
+                    Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => File::open(&self.path),
+                    made => made,
+                }
+            }
+            opened => opened,
+        };
+        let file = opened.map_err(failed("open"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(HeldLock::new(file, path)))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed("lock")(error)),
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::Engine;
 use super::gathering::{Gathering, Patience, Role, Visit};
+use super::seat::Unwinding;
 use crate::format::place::Place;
 use crate::vocabulary::error::AppendError;
 use std::sync::Arc;
@@ -66,11 +67,12 @@ impl Patience for Gathered<'_> {
 struct Leadership<'a> {
     engine: &'a Engine,
     place: Place,
+    unwinding: Unwinding,
 }
 
 impl Drop for Leadership<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if self.unwinding.has_begun() {
             self.engine.set_poison("a thread panicked while it wrote and synced for all");
         }
         self.engine.commit.gathering.end(self.place, self.engine.visible_place());
@@ -125,7 +127,7 @@ impl Engine {
 
     /// Writes and syncs everything staged, for all who wait.
     fn lead(&self, place: Place, patience: Duration) {
-        let leadership = Leadership { engine: self, place };
+        let leadership = Leadership { engine: self, place, unwinding: Unwinding::watch() };
         let Some(mut seat) = self.seat.try_lock_for(patience) else {
             return;
         };
@@ -145,6 +147,12 @@ impl Engine {
     /// Writes, syncs and publishes a batch that is in flight. A failure poisons the store.
     pub(super) fn commit_batch(&self, batch: &super::batch::Batch) {
         let begun = Instant::now();
+        // The system tells of a failed write-back once, to whoever syncs first: two syncs at once, and the one that hears nothing
+        // would acknowledge what the other was told is lost. And after a failure nothing more is written.
+        let _syncing = self.syncing.lock();
+        if self.poison().is_some() {
+            return;
+        }
         match batch.write_and_sync() {
             Ok(()) => {
                 self.commit.note_sync(begun.elapsed());

@@ -40,7 +40,9 @@ impl Engine {
         query.check()?;
         let snapshot = self.snapshot()?;
         let numbers = Numbers::new(query, &snapshot);
-        let frames = Frames::new(self.seed, self.settings.verify_reads);
+        // After a failed sync nobody knows what the system's memory will show of what was not durable.
+        let verify = self.settings.verify_reads || self.poison().is_some();
+        let frames = Frames::new(self.seed, verify);
         Ok(Cursor { snapshot, numbers, rest: query.limit.unwrap_or(u64::MAX), frames, bytes: None })
     }
 

@@ -26,19 +26,22 @@ use std::time::Duration;
 
 /// What is to fail from now on, and how often a sync was asked for.
 #[derive(Debug, Default)]
-struct Plan {
-    sync: AtomicBool,
+pub(super) struct Plan {
+    pub(super) sync: AtomicBool,
     /// The next sync fails, and none after it.
-    sync_once: AtomicBool,
+    pub(super) sync_once: AtomicBool,
     /// The next sync panics.
-    panic_once: AtomicBool,
+    pub(super) panic_once: AtomicBool,
     /// A sync takes so many milliseconds longer.
-    slow: AtomicUsize,
-    write: AtomicBool,
-    create: AtomicBool,
-    syncs: AtomicUsize,
+    pub(super) slow: AtomicUsize,
+    pub(super) write: AtomicBool,
+    pub(super) create: AtomicBool,
+    pub(super) syncs: AtomicUsize,
     /// What was done to which file, in order.
-    deeds: Mutex<Vec<(String, &'static str)>>,
+    pub(super) deeds: Mutex<Vec<(String, &'static str)>>,
+    /// How many syncs are under way, and how many were at once at most.
+    at_once: AtomicUsize,
+    pub(super) at_once_most: AtomicUsize,
 }
 
 impl Plan {
@@ -48,7 +51,7 @@ impl Plan {
 }
 
 #[derive(Debug)]
-struct FaultyDisk(RealDisk, Arc<Plan>);
+pub(super) struct FaultyDisk(pub(super) RealDisk, pub(super) Arc<Plan>);
 
 #[derive(Debug)]
 struct FaultyFile(Arc<dyn DiskFile>, Arc<Plan>);
@@ -62,7 +65,7 @@ impl FaultyFile {
 
 impl Plan {
     /// What was done to a file since the last call, in order.
-    fn deeds_to(&self, name: &str) -> Vec<&'static str> {
+    pub(super) fn deeds_to(&self, name: &str) -> Vec<&'static str> {
         self.deeds.lock().iter().filter(|(file, _)| file == name).map(|(_, deed)| *deed).collect()
     }
 }
@@ -124,7 +127,9 @@ impl DiskFile for FaultyFile {
     }
     fn sync(&self) -> Result<(), IoFailure> {
         self.1.syncs.fetch_add(1, Ordering::Relaxed);
+        self.1.at_once_most.fetch_max(self.1.at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         std::thread::sleep(Duration::from_millis(self.1.slow.load(Ordering::Relaxed) as u64));
+        self.1.at_once.fetch_sub(1, Ordering::SeqCst);
         assert!(!self.1.panic_once.swap(false, Ordering::Relaxed), "a sync that panics");
         Plan::check(&self.1.sync, "sync", ErrorKind::Other)?;
         let once = AtomicBool::new(self.1.sync_once.swap(false, Ordering::Relaxed));
@@ -137,19 +142,19 @@ impl DiskFile for FaultyFile {
     }
 }
 
-fn open(path: &Path, durability: Durability) -> Result<(Arc<Engine>, Arc<Plan>), OpenError> {
+pub(super) fn open(path: &Path, durability: Durability) -> Result<(Arc<Engine>, Arc<Plan>), OpenError> {
     let plan = Arc::new(Plan::default());
     let options = Options::new().durability(durability).segment_bytes(16 << 10, 16 << 10);
     let disk = FaultyDisk(RealDisk::new(path)?, Arc::clone(&plan));
     Ok((open_on(Arc::new(disk), &options)?, plan))
 }
 
-fn append(engine: &Engine, stream: &str, condition: &Condition) -> Result<Receipt, AppendError> {
+pub(super) fn append(engine: &Engine, stream: &str, condition: &Condition) -> Result<Receipt, AppendError> {
     let (stream, events) = (Stream::new("c", stream), [NewEvent::empty("e").with_metadata(vec![7; 500])]);
     engine.append(&Append::new(&Attributes::new(), &[AppendPart::new(&stream, &events, condition)]))
 }
 
-fn count(engine: &Engine) -> usize {
+pub(super) fn count(engine: &Engine) -> usize {
     let mut batch = Vec::new();
     let mut cursor = engine.scan(&ScanQuery::default()).unwrap();
     loop {

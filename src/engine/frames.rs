@@ -53,8 +53,9 @@ impl Engine {
         let snapshot = self.snapshot()?;
         for segment in snapshot.segments.iter().rev() {
             for offset in segment.index.transactions_with(id) {
+                // What is staged is indexed, and not there yet for readers; nor is what a failed sync has left.
                 let published = segment.region.published();
-                let Some(bytes) = segment.region.slice(offset..published.max(offset)) else {
+                let Some(bytes) = segment.region.slice(offset..published).filter(|bytes| !bytes.is_empty()) else {
                     continue;
                 };
                 let frame = verified(segment, bytes, offset)?;

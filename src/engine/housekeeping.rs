@@ -3,10 +3,12 @@
 use super::Engine;
 use super::due::Due;
 use super::seat::{Added, Seat};
+use crate::disk::ForkGuard;
 use crate::format::encode;
 use crate::format::frame::Kind;
 use crate::vocabulary::error::AppendError;
 use crate::vocabulary::options::Durability;
+use arc_swap::ArcSwapOption;
 use crossbeam::channel::{RecvTimeoutError, Sender, unbounded};
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -84,8 +86,11 @@ impl Chores {
             self.preparing_after.store(number, Ordering::Relaxed);
             self.ask(Chore::Prepare { after: number }, Duration::ZERO);
         }
-        if let Durability::Interval(time) = engine.settings.durability {
-            self.ask_once(&self.sync_due, Chore::Sync, time);
+        if let Durability::Interval(time) = engine.settings.durability
+            && !self.ask_once(&self.sync_due, Chore::Sync, time)
+        {
+            // Nobody will do it in time. A failure has poisoned the store, which is how appenders learn of it.
+            let _ = engine.sync_visible();
         }
     }
 
@@ -107,33 +112,57 @@ impl Chores {
         self.watermark_due.is_asked()
     }
 
-    fn ask_once(&self, due: &Due, chore: Chore, time: Duration) {
-        if due.ask() {
-            self.ask(chore, time);
+    /// Asks for a chore unless it is asked for already. Whether it will be done.
+    fn ask_once(&self, due: &Due, chore: Chore, time: Duration) -> bool {
+        let asked = !due.ask() || self.ask(chore, time);
+        if !asked {
+            // Whoever comes next tries again.
+            due.begin();
         }
+        asked
     }
 
-    /// Queues a chore. Without a thread (the system refused one) it is not done: none is needed for any promise but that of
-    /// `Interval`, whose appends then sync themselves at rotation and close.
-    fn ask(&self, chore: Chore, time: Duration) {
-        if let (Some(engine), Some(orders)) = (self.me.get(), orders()) {
-            let now = Instant::now();
-            let due = now.checked_add(time).unwrap_or_else(|| now + FAR_AWAY);
-            let order = Order { due, chore, engine: Weak::clone(engine) };
-            let _ = orders.send(order);
-        }
+    /// Queues a chore. Not where the system refuses the thread; then it says no.
+    fn ask(&self, chore: Chore, time: Duration) -> bool {
+        let Some(engine) = self.me.get() else {
+            // A simulation does the chores itself.
+            return true;
+        };
+        let now = Instant::now();
+        let due = now.checked_add(time).unwrap_or_else(|| now + FAR_AWAY);
+        let order = Order { due, chore, engine: Weak::clone(engine) };
+        housekeeper().is_some_and(|housekeeper| housekeeper.orders.send(order).is_ok())
     }
 }
 
 /// The way to the thread.
-fn orders() -> Option<&'static Sender<Order>> {
-    static ORDERS: OnceLock<Option<Sender<Order>>> = OnceLock::new();
-    let start = || {
-        let (sender, receiver) = unbounded::<Order>();
-        let thread = std::thread::Builder::new().name("stratalog".into());
-        thread.spawn(move || work(&receiver)).ok().map(|_| sender)
-    };
-    ORDERS.get_or_init(start).as_ref()
+struct Housekeeper {
+    orders: Sender<Order>,
+    /// A fork has its parent's memory, and not its threads.
+    guard: ForkGuard,
+}
+
+/// The housekeeper of this process, started if there is none.
+fn housekeeper() -> Option<Arc<Housekeeper>> {
+    static CURRENT: ArcSwapOption<Housekeeper> = ArcSwapOption::const_empty();
+    let known = CURRENT.load_full();
+    if let Some(housekeeper) = known.as_ref().filter(|housekeeper| !housekeeper.guard.is_fork()) {
+        return Some(Arc::clone(housekeeper));
+    }
+    let guard = ForkGuard::new().ok()?;
+    let (orders, receiver) = unbounded::<Order>();
+    std::thread::Builder::new().name("stratalog".into()).spawn(move || work(&receiver)).ok()?;
+    let started = Arc::new(Housekeeper { orders, guard });
+    // Who comes second lets its thread go: with the way to it, the thread ends.
+    let before = CURRENT.compare_and_swap(&known, Some(Arc::clone(&started)));
+    if same(&before, &known) { Some(started) } else { CURRENT.load_full() }
+}
+
+fn same(one: &Option<Arc<Housekeeper>>, other: &Option<Arc<Housekeeper>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
+    }
 }
 
 /// Does chores when they are due, for ever.
@@ -224,9 +253,13 @@ impl Engine {
         if self.chores.last_seen.swap(place.pack(), Ordering::Relaxed) != place.pack() {
             return false;
         }
-        if self.durable_place() < place {
+        // Durable comes before visible: a leader may stand between the two, and only it publishes its batch.
+        if self.durable_place().min(self.visible_place()) < place {
             // With `Os` nobody syncs until the segment is sealed: then there is nothing to say now.
             return !self.is_sync();
+        }
+        if self.poison().is_some() {
+            return true;
         }
         self.write_watermark(seat);
         true

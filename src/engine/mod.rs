@@ -23,6 +23,8 @@ mod lists;
 #[cfg(all(test, any(loom, shuttle)))]
 mod model;
 mod open;
+#[cfg(test)]
+mod overlap_tests;
 mod rotate;
 mod salvage;
 mod seat;
@@ -108,6 +110,8 @@ pub(crate) struct Engine {
     chores: Chores,
     records: RwLock<Records>,
     closed: AtomicBool,
+    /// Held by who closes the store; whether that is done.
+    ended: Mutex<bool>,
     fork: ForkGuard,
     /// How the log ended when it was opened.
     #[cfg(feature = "testing")]

@@ -1,7 +1,8 @@
 //! The engine in small, for the checkers: real marks, horizon and gathering; the seat, a batch and a disk reduced to numbers.
 //!
 //! Mirrored by hand, because what it stands for holds maps, deadlines and files: `Engine::append` and `take_seat` (append, seat),
-//! `wait_visible`, `fate`, `lead` and `commit_batch` (commit), `flush_staged` and `rotate` (rotate), `end` and `seal` (open).
+//! `wait_visible`, `fate`, `lead` and `commit_batch` (commit), `sync_visible` (housekeeping), `flush_staged` and `rotate`
+//! (rotate), `end` and `seal` (open).
 //! Nobody here has a clock. Who would sleep until a time is woken when the sleep could end by it at the earliest: so a wake-up
 //! that the engine owes is never made up for by a timer.
 
@@ -36,6 +37,8 @@ pub(super) const NEVER_ENDED: &str = "a leader goes without ending its lead";
 pub(super) const CLOSED_AFTER_THE_SEAT: &str = "the store is closed after the seat is left";
 pub(super) const CLOSED_OVER_A_BATCH: &str = "closing does not wait for the batch in flight";
 pub(super) const PUBLISHED_BEFORE_LISTED: &str = "an event is visible before its segment is in the list";
+pub(super) const TWO_SYNCS_AT_ONCE: &str = "two sync the same file at once";
+pub(super) const WRITTEN_AFTER_POISON: &str = "a leader does not look whether the store is poisoned before it writes";
 pub(super) const LISTED_BEFORE_REVISION: &str = "a reader loads the list before the revision";
 
 /// A segment: the number of its first event, and its events, each a number that is written once.
@@ -124,8 +127,12 @@ pub(super) struct Small {
     /// Whether a batch was taken from the seat and is not visible yet.
     in_flight: Mutex<bool>,
     closed: AtomicBool,
-    /// Syncs fail from now on.
+    /// Held by who syncs.
+    syncing: Mutex<()>,
+    /// What is written back from now on is lost.
     pub(super) broken: AtomicBool,
+    /// Something was lost, and nobody has been told.
+    lost: AtomicBool,
     pub(super) disk: Mutex<Vec<Written>>,
     /// Who may sleep until a time, and for which place. Checkers do not look into it.
     timers: std::sync::Mutex<Vec<(Place, Thread)>>,
@@ -156,7 +163,9 @@ impl Small {
             gathering: Gathering::default(),
             in_flight: Mutex::new(false),
             closed: AtomicBool::default(),
+            syncing: Mutex::new(()),
             broken: AtomicBool::default(),
+            lost: AtomicBool::default(),
             disk: Mutex::new(Vec::new()),
             timers: std::sync::Mutex::default(),
         })
@@ -275,14 +284,19 @@ impl Small {
 
     /// `Engine::commit_batch`, with `Batch::write_and_sync` and `publish_batch`.
     fn commit_batch(&self, batch: &Batch) {
+        let _syncing = (!self.has(TWO_SYNCS_AT_ONCE)).then(|| self.syncing.lock());
+        if self.gathering.poison().is_some() && !self.has(WRITTEN_AFTER_POISON) {
+            return;
+        }
         for (segment, number) in &batch.events {
+            assert!(self.gathering.poison().is_none(), "after a failure nothing more is written");
             self.disk.lock().push(Written::Event(*number));
             segment.event(*number).unwrap().store(content(*number), Ordering::Relaxed);
         }
         if self.has(PUBLISHED_BEFORE_SYNCED) {
             self.publish(batch);
         }
-        if self.broken.load(Ordering::Acquire) {
+        if !self.sync() {
             // A system reports a failure once: the second sync of the same bytes succeeds, and they are not there.
             if self.has(TRIED_AGAIN) {
                 self.publish(batch);
@@ -295,6 +309,22 @@ impl Small {
         self.durable.raise(batch.end.pack());
         self.publish(batch);
         *self.in_flight.lock() = false;
+    }
+
+    /// `fdatasync`: what is written back is lost where the disk is broken, and one of those who sync is told.
+    fn sync(&self) -> bool {
+        if self.broken.load(Ordering::Acquire) {
+            self.lost.store(true, Ordering::SeqCst);
+        }
+        !self.lost.swap(false, Ordering::SeqCst)
+    }
+
+    /// `Engine::sync_visible`, as `sync()` has it over a watermark that nobody has synced.
+    pub(super) fn sync_visible(&self) {
+        let _syncing = (!self.has(TWO_SYNCS_AT_ONCE)).then(|| self.syncing.lock());
+        if self.gathering.poison().is_none() && !self.sync() {
+            self.poison();
+        }
     }
 
     fn publish(&self, batch: &Batch) {

@@ -5,7 +5,7 @@ use super::builder::Builder;
 use super::commit::Commit;
 use super::horizon::Horizon;
 use super::housekeeping::Chores;
-use super::rotate::{Slot, new_header, random_word, refused};
+use super::rotate::{Slot, new_header, random_word};
 use super::seat::Seat;
 use super::{Engine, LiveSegment, Records};
 use crate::disk::{self, Disk, FileSystem, ForkGuard, RealDisk};
@@ -134,13 +134,18 @@ pub(crate) fn open_on(disk: Arc<dyn Disk>, options: &Options) -> Result<Arc<Engi
 /// Opens the store on a disk, without housekeeping: a simulation does the chores itself, at moments of its choice.
 pub(crate) fn open_without_chores(disk: Arc<dyn Disk>, options: &Options) -> Result<Arc<Engine>, OpenError> {
     let read_only = options.mode == OpenMode::ReadOnly;
-    let lock = disk.lock()?.ok_or_else(|| OpenError::AlreadyOpen {
+    let lock = if read_only { disk.lock_to_look()? } else { disk.lock()? };
+    let lock = lock.ok_or_else(|| OpenError::AlreadyOpen {
         path: disk.path().to_owned(),
         process: disk::lock_holder(disk.path()),
     })?;
     let index_seed = random_word(&*disk);
     let mut builder = Builder::new(index_seed, false);
     let reading = match log::read(&*disk, !read_only, &mut builder)? {
+        // Looked at before the lock was had, too: somebody may have made a store since then.
+        Some(_) if options.mode == OpenMode::CreateNew => {
+            return Err(OpenError::AlreadyExists { path: disk.path().to_owned() });
+        }
         Some(reading) => reading,
         // Looked at before the lock was had, too: the files may have gone since then.
         None if matches!(options.mode, OpenMode::Existing | OpenMode::ReadOnly) => {
@@ -279,6 +284,7 @@ fn assemble(
         chores: Chores::default(),
         records: RwLock::new(builder.records),
         closed: AtomicBool::new(false),
+        ended: Mutex::new(false),
         fork: ForkGuard::new().map_err(|error| IoFailure::new("map a page for", "the process", error))?,
         lock: Mutex::new(None),
         first_recorded_at: first,
@@ -287,29 +293,38 @@ fn assemble(
 }
 
 impl Engine {
-    /// Makes everything durable, says so in a last frame, and ends the store.
+    /// Makes everything durable, says so in a last frame, and ends the store. Who calls it while another does waits for that one.
     ///
     /// # Errors
     /// [`AppendError::Poisoned`] when it cannot be made durable: the store is closed all the same. [`AppendError::TimedOut`] when
-    /// an appender would not leave the seat, and [`AppendError::CalledFromCondition`]: the store stays open then, and locked,
-    /// because whoever has the seat may yet write.
+    /// an appender would not leave the seat, and [`AppendError::CalledFromCondition`]: the store stays open then. Also when a
+    /// leader would not end: nothing is taken any more then, but the store stays locked, because it may yet write; closing may be
+    /// tried again. [`AppendError::Forked`] in a fork, where the store is its parent's.
     pub(crate) fn close(&self) -> Result<(), AppendError> {
         if reentry::is_judging() {
             return Err(AppendError::CalledFromCondition);
         }
-        if self.closed.load(Ordering::Acquire) {
+        if self.fork.is_fork() {
+            // Threads that the fork does not have may hold any lock here, for ever.
+            self.closed.store(true, Ordering::Release);
+            if let Some(mut lock) = self.lock.try_lock() {
+                *lock = None;
+            }
+            return Err(AppendError::Forked);
+        }
+        let begun = Instant::now();
+        let ended = self.ended.try_lock_for(self.settings.append_deadline);
+        let mut ended = ended.ok_or_else(|| AppendError::TimedOut { waited: begun.elapsed() })?;
+        if *ended {
             return Ok(());
         }
-        let ended = if self.settings.read_only { Ok(()) } else { self.end() };
-        match ended {
-            Err(AppendError::TimedOut { .. }) => return ended,
-            // Another thread was faster.
-            Err(AppendError::Closed) => return Ok(()),
-            _ => {}
+        let sealed = if self.settings.read_only { Ok(()) } else { self.end() };
+        if matches!(sealed, Err(AppendError::TimedOut { .. })) {
+            return sealed;
         }
         self.closed.store(true, Ordering::Release);
         self.commit.gathering.wake_all();
-        let dropped = if self.fork.is_fork() { Ok(()) } else { self.drop_prepared().map_err(refused) };
+        let dropped = self.drop_prepared();
         // A leader may still be writing if the store was poisoned from elsewhere: nobody else may open it before that has ended.
         let begun = Instant::now();
         while self.commit.gathering.is_led() {
@@ -319,11 +334,20 @@ impl Engine {
             std::thread::sleep(Duration::from_millis(1));
         }
         *self.lock.lock() = None;
-        ended.and(dropped)
+        *ended = true;
+        sealed.and(dropped)
     }
 
     fn end(&self) -> Result<(), AppendError> {
-        let mut seat = self.take_seat()?;
+        let mut seat = match self.take_seat() {
+            Ok(seat) => seat,
+            // It was sealed when closing was tried before.
+            Err(AppendError::Closed) => {
+                let poisoned = |cause| Err(AppendError::Poisoned { cause: Arc::clone(cause), unknown: false });
+                return self.poison().map_or(Ok(()), poisoned);
+            }
+            Err(error) => return Err(error),
+        };
         let sealed = self.seal(&mut seat);
         if !matches!(sealed, Err(AppendError::TimedOut { .. })) {
             // In the seat still: whoever takes it next finds the store closed, and nothing is written behind the last frame.
@@ -334,6 +358,7 @@ impl Engine {
 
     /// Puts the closing frame behind everything, durable as all before it.
     fn seal(&self, seat: &mut Seat) -> Result<(), AppendError> {
+        self.check_lock()?;
         // Everything before the last frame is durable before that frame is written: it says so, and a crash between the two, or a
         // sync that fails now, then loses that frame alone.
         if self.is_sync() {
@@ -347,10 +372,7 @@ impl Engine {
         }
         let recorded_at = seat.recorded_at;
         self.put_bookkeeping(seat, Kind::Close, recorded_at)?;
-        if let Err(failure) = seat.segment.file.sync() {
-            let cause = self.set_poison(&failure.to_string());
-            return Err(AppendError::Poisoned { cause, unknown: false });
-        }
+        self.sync_segment(&seat.segment)?;
         self.set_durable(seat.place(), seat.sequence);
         Ok(())
     }

@@ -51,10 +51,7 @@ impl Engine {
         if self.durable_place() < Place::start_of(number) {
             self.settle(seat)?;
         }
-        if !self.lock.lock().as_ref().is_some_and(|lock| lock.still_holds()) {
-            let cause = self.set_poison("the store's lock file was removed: another process may have it open");
-            return Err(AppendError::Poisoned { cause, unknown: false });
-        }
+        self.check_lock()?;
         // Marks in the next segment will say that all of this one is durable.
         self.sync_watermark(seat)?;
         let next = self.take_prepared(number + 1, needed)?;
@@ -84,13 +81,29 @@ impl Engine {
     /// Syncs the active segment if it ends in a watermark that nobody has synced.
     pub(super) fn sync_watermark(&self, seat: &mut Seat) -> Result<(), AppendError> {
         if seat.unsynced_watermark {
-            if let Err(failure) = seat.segment.file.sync() {
-                let cause = self.set_poison(&failure.to_string());
-                return Err(AppendError::Poisoned { cause, unknown: false });
-            }
+            self.sync_segment(&seat.segment)?;
             seat.unsynced_watermark = false;
         }
         Ok(())
+    }
+
+    /// Syncs a segment, alone and never after a failure.
+    pub(super) fn sync_segment(&self, segment: &LiveSegment) -> Result<(), AppendError> {
+        let _syncing = self.syncing.lock();
+        let poisoned = |cause| Err(AppendError::Poisoned { cause, unknown: false });
+        if let Some(cause) = self.poison() {
+            return poisoned(Arc::clone(cause));
+        }
+        segment.file.sync().or_else(|failure| poisoned(self.set_poison(&failure.to_string())))
+    }
+
+    /// Sees that the store is still this process's alone. Its lock file may have been removed, and another process have come in.
+    pub(super) fn check_lock(&self) -> Result<(), AppendError> {
+        if self.lock.lock().as_ref().is_some_and(|lock| lock.still_holds()) {
+            return Ok(());
+        }
+        let cause = self.set_poison("the store's lock file was removed: another process may have it open");
+        Err(AppendError::Poisoned { cause, unknown: false })
     }
 
     /// Makes everything before the active segment durable: a segment is not opened before the one two back is.
@@ -185,14 +198,13 @@ impl Engine {
     }
 
     /// Removes the segment that was prepared and never used.
-    pub(super) fn drop_prepared(&self) -> Result<(), IoFailure> {
-        match self.prepared.lock().ready.take() {
-            Some(prepared) => {
-                self.disk.remove(&segment_name(prepared.header.number))?;
-                self.disk.sync_directory()
-            }
-            None => Ok(()),
-        }
+    pub(super) fn drop_prepared(&self) -> Result<(), AppendError> {
+        let mut slot = self.prepared.lock();
+        let Some(prepared) = slot.ready.take() else { return Ok(()) };
+        // Another process's segment may have the same name by now.
+        self.check_lock()?;
+        let removed = self.disk.remove(&segment_name(prepared.header.number));
+        removed.and_then(|()| self.disk.sync_directory()).map_err(refused)
     }
 }
 
@@ -208,6 +220,6 @@ pub(super) fn random_word(disk: &dyn Disk) -> u64 {
     low ^ high.rotate_left(32)
 }
 
-pub(super) fn refused(failure: IoFailure) -> AppendError {
+fn refused(failure: IoFailure) -> AppendError {
     if failure.is_no_space() { AppendError::NoSpace(failure) } else { AppendError::Io(failure) }
 }

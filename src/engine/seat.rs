@@ -130,13 +130,32 @@ pub(super) struct Taken<'a> {
 }
 
 /// Poisons the store if the holder of the seat unwinds: nobody knows what was half done.
-struct Alarm<'a>(&'a Engine);
+struct Alarm<'a> {
+    engine: &'a Engine,
+    unwinding: Unwinding,
+}
 
 impl Drop for Alarm<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.set_poison("a thread panicked in the writer's seat");
+        if self.unwinding.has_begun() {
+            self.engine.set_poison("a thread panicked in the writer's seat");
         }
+    }
+}
+
+/// Whether a thread began to unwind since a moment. One that unwinds already may append all the same, from a destructor: that it
+/// failed says nothing of the append.
+pub(super) struct Unwinding {
+    before: bool,
+}
+
+impl Unwinding {
+    pub(super) fn watch() -> Self {
+        Self { before: std::thread::panicking() }
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        !self.before && std::thread::panicking()
     }
 }
 
@@ -169,7 +188,7 @@ impl Engine {
             }
         };
         self.admit_append()?;
-        Ok(Taken { _alarm: Alarm(self), seat })
+        Ok(Taken { _alarm: Alarm { engine: self, unwinding: Unwinding::watch() }, seat })
     }
 
     /// Puts the frame in `seat.frame` into the log, after its events were indexed: staged with `Sync`, else written and visible.

@@ -5,7 +5,7 @@ use super::append::too_much;
 use super::seat::Seat;
 use crate::format::encode::TransactionSource;
 use crate::format::event::EventSource;
-use crate::vocabulary::append::{OWN_NAMESPACE, check_continues};
+use crate::vocabulary::append::{OWN_NAMESPACE, check_continues, check_strict};
 use crate::vocabulary::error::{AppendError, LimitedThing};
 use crate::vocabulary::event::{EventId, IdRepr, StoredEvent};
 use crate::vocabulary::identifier::Stream;
@@ -34,6 +34,9 @@ impl Engine {
     fn stage_verbatim(&self, seat: &mut Seat, transaction: &StoredTransaction) -> Result<(), AppendError> {
         if let Some(own) = transaction.records.iter().find(|record| &*record.namespace == OWN_NAMESPACE) {
             return Err(AppendError::ReservedNamespace { namespace: own.namespace.clone() });
+        }
+        if self.settings.strict_names {
+            check_strict(transaction)?;
         }
         if let Some(id) = &transaction.id {
             if id.len() > ID_BYTES {

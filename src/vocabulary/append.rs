@@ -83,7 +83,7 @@ pub(crate) fn check(append: &Append<'_>, limits: &Limits, strict_names: bool) ->
         for event in part.events {
             check_event(event, limits)?;
             if strict_names {
-                strict::event(event)?;
+                strict::event(event.name(), event.id(), event.attributes())?;
             }
         }
     }
@@ -152,6 +152,19 @@ pub(crate) fn check_continues(
     Ok(())
 }
 
+/// Checks the names of a stored transaction against EvidentSource's rules, for a store with strict names.
+///
+/// # Errors
+/// [`AppendError::InvalidName`] for the first one that breaks them.
+pub(crate) fn check_strict(transaction: &StoredTransaction) -> Result<(), AppendError> {
+    for event in &transaction.events {
+        strict::stream(&event.stream_id())?;
+        let id = event.id();
+        strict::event(event.name(), Some(&id), event.attributes())?;
+    }
+    Ok(())
+}
+
 fn check_record(record: &SystemRecord, limits: &Limits) -> Result<(), LimitExceeded> {
     let key = record.namespace.len() + record.key.len();
     LimitExceeded::check(LimitedThing::RecordKey, key, limits.record_key_bytes)?;
@@ -189,7 +202,7 @@ fn check_attributes(attributes: &Attributes, limits: &Limits) -> Result<(), Limi
 
 /// EvidentSource's rules for names.
 mod strict {
-    use super::{AppendError, NewEvent, Stream};
+    use super::{AppendError, Attributes, EventId, Stream};
 
     const CATEGORY_RULE: &str = "a letter, then 1 to 127 of a-z A-Z 0-9 - _ .";
     const TEXT_RULE: &str = "not blank, under 256 bytes, without U+001F";
@@ -206,12 +219,12 @@ mod strict {
         if stream.stream().is_empty() { Ok(()) } else { text("stream", stream.stream()) }
     }
 
-    pub(super) fn event(event: &NewEvent) -> Result<(), AppendError> {
-        text("event", event.name())?;
-        if let Some(id) = event.id() {
+    pub(super) fn event(name: &str, id: Option<&EventId>, attributes: &Attributes) -> Result<(), AppendError> {
+        text("event", name)?;
+        if let Some(id) = id {
             text("event id", &id.to_string())?;
         }
-        for (name, _) in event.attributes().iter() {
+        for (name, _) in attributes.iter() {
             let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
             if !((1..=64).contains(&name.len()) && name.bytes().all(allowed)) {
                 return Err(refused("attribute", name, ATTRIBUTE_RULE));

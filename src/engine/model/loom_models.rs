@@ -56,6 +56,28 @@ fn poison_from_elsewhere(flaw: Flaw) {
     small.gathering.end(leader.place, small.horizon.end());
 }
 
+/// The disk is broken, and a leader and `sync()` find out at once: what is lost is never acknowledged, whichever is told.
+fn two_sync(flaw: Flaw) {
+    let small = Small::new(flaw);
+    small.broken.store(true, Ordering::Release);
+    let other = start(&small, Small::sync_visible);
+    let fate = small.append();
+    other.join().unwrap();
+    assert_ne!(fate.0, Fate::Visible, "acknowledged, and lost");
+}
+
+#[test]
+fn loom_sync_beside_a_leader() {
+    Proof {
+        name: "sync beside a leader",
+        model: two_sync,
+        flaws: &[TWO_SYNCS_AT_ONCE, WRITTEN_AFTER_POISON],
+        files: &[],
+        spared: &[],
+    }
+    .run();
+}
+
 #[test]
 fn loom_poison_by_the_leader() {
     Proof {
