@@ -1,4 +1,4 @@
-//! A store opened by a relative path, in a process that goes to another directory. Alone in its file: a process has one directory.
+//! A store opened by a relative path, in a process that goes to another directory. Alone here, since a process has just one.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
 #[expect(dead_code, reason = "other tests need the rest")]

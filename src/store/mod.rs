@@ -278,11 +278,11 @@ impl EventStore {
     /// # Errors
     /// [`AppendError::Poisoned`] when it cannot be made durable: the store is closed all the same. [`AppendError::NoSpace`] and
     /// [`AppendError::Io`] when the file that was made ready for the next segment cannot be removed: everything is durable, and
-    /// the store closed; the next opening removes the file. [`AppendError::TimedOut`] when an appender that is judging a condition
-    /// did not come to an end within [`Options::append_deadline`], and [`AppendError::CalledFromCondition`] from inside a custom
-    /// condition: the store stays open. [`AppendError::TimedOut`] also when a write to the disk does not end: nothing is taken any
-    /// more then, the store stays locked, and closing may be tried again. [`AppendError::Forked`] in a forked child, whose parent
-    /// still has the store.
+    /// the store closed; the next opening removes the file. [`AppendError::TimedOut`] when an appender that is judging a
+    /// condition did not come to an end within [`Options::append_deadline`], and [`AppendError::CalledFromCondition`] from
+    /// inside a custom condition: the store stays open. [`AppendError::TimedOut`] also when a write to the disk does not end:
+    /// nothing is taken any more then, the store stays locked, and closing may be tried again. [`AppendError::Forked`] in a
+    /// forked child, whose parent still has the store.
     pub fn close(&self) -> Result<(), AppendError> {
         self.adapter.close()
     }
