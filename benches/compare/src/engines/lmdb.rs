@@ -65,15 +65,14 @@ impl Tables {
         if append.expected.is_some_and(|expected| expected.events != version.events) {
             return Err(Error::Conflict);
         }
-        let mut next = self.log.last(transaction).of(NAME)?.map_or(1, |(last, _)| last + 1);
-        for event in append.events {
+        let first = self.log.last(transaction).of(NAME)?.map_or(1, |(last, _)| last + 1);
+        for (sequence, event) in (first..).zip(append.events) {
             keys::event(append.stream, version.events, event, buffer);
             // The log's keys only grow: appending spares the search, and fills pages whole.
-            self.log.put_with_flags(transaction, heed::PutFlags::APPEND, &next, buffer).of(NAME)?;
-            self.streams.put(transaction, &keys::with(&stream, version.events), &next).of(NAME)?;
-            self.categories.put(transaction, &keys::with(&category, next), &()).of(NAME)?;
-            version = Version { events: version.events + 1, last: next };
-            next += 1;
+            self.log.put_with_flags(transaction, heed::PutFlags::APPEND, &sequence, buffer).of(NAME)?;
+            self.streams.put(transaction, &keys::with(&stream, version.events), &sequence).of(NAME)?;
+            self.categories.put(transaction, &keys::with(&category, sequence), &()).of(NAME)?;
+            version = Version { events: version.events + 1, last: sequence };
         }
         Ok(version)
     }
