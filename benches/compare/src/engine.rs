@@ -55,8 +55,8 @@ pub struct Append<'a> {
     pub events: &'a [Event<'a>],
 }
 
-/// An engine that was opened. It keeps a log in order, the version of each stream, and an index over streams and over categories; an
-/// append changes them in one atomic step.
+/// An engine that was opened. It keeps a log in order, the version of each stream, and an index over streams and over categories;
+/// an append changes them in one atomic step.
 pub trait Engine: Send + Sync {
     /// Appends in one atomic step, and returns when it is as durable as the store was opened for, with the stream's new version.
     ///

@@ -52,8 +52,8 @@ impl<T, R> Gather<T, R> {
         lock(&self.state).batches
     }
 
-    /// Hands the item over and waits for its answer. `work` is given all that gathered, and answers each, in order; it is this thread's
-    /// when this thread leads. `None` when the leader's work gave no answer.
+    /// Hands the item over and waits for its answer. `work` is given all that gathered, and answers each, in order; it is this
+    /// thread's when this thread leads. `None` when the leader's work gave no answer.
     pub fn submit(&self, item: T, work: impl FnOnce(Vec<T>) -> Vec<R>) -> Option<R> {
         let mut state = lock(&self.state);
         let place = state.items.len();

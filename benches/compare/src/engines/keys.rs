@@ -1,7 +1,7 @@
 //! Keys and values for stores that know only bytes: keys sort as what they stand for.
 //!
-//! The log maps a sequence number to the event. The stream index maps category, stream and position to a sequence number. The category
-//! index holds category and sequence number. Numbers in keys are big-endian, so that they sort.
+//! The log maps a sequence number to the event. The stream index maps category, stream and position to a sequence number. The
+//! category index holds category and sequence number. Numbers in keys are big-endian, so that they sort.
 
 use crate::data::Stream;
 use crate::engine::Event;

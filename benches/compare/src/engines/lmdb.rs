@@ -26,16 +26,16 @@ struct Tables {
     categories: Database<'static, Bytes, Unit>,
 }
 
-/// Opens a store. `Sync` is LMDB's default. `Os` is `MDB_NOSYNC`: the file survives the process, and a power cut may corrupt it. With
-/// `writemap`, the file is written through the map.
+/// Opens a store. `Sync` is LMDB's default. `Os` is `MDB_NOSYNC`: the file survives the process, and a power cut may corrupt it.
+/// With `writemap`, the file is written through the map.
 pub fn open(setting: &Setting<'_>, writemap: bool) -> Result<Box<dyn Engine>> {
     let mut flags = EnvFlags::empty();
     flags.set(EnvFlags::WRITE_MAP, writemap);
     flags.set(EnvFlags::NO_SYNC, setting.durability == Durability::Os);
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
     options.map_size(MAP).max_dbs(3).max_readers(128);
-    // SAFETY: nothing else has the directory open, so no one changes the file behind the map; it is on a local file system. Without
-    // syncs only a power cut can break the file, and then the store is not opened again.
+    // SAFETY: nothing else has the directory open, so no one changes the file behind the map; it is on a local file system.
+    // Without syncs only a power cut can break the file, and then the store is not opened again.
     let env = unsafe { options.flags(flags).open(setting.directory) }.of(NAME)?;
     let transaction = env.write_txn().of(NAME)?;
     let (log, streams, categories) = env

@@ -18,8 +18,8 @@ struct Redb {
     durability: redb::Durability,
 }
 
-/// Opens a store. `Sync` is `Durability::Immediate`. `Os` is `Durability::None`, which keeps commits in the process: they do not even
-/// survive the process until the next commit that is immediate.
+/// Opens a store. `Sync` is `Durability::Immediate`. `Os` is `Durability::None`, which keeps commits in the process: they do not
+/// even survive the process until the next commit that is immediate.
 pub fn open(setting: &Setting<'_>) -> Result<Box<dyn Engine>> {
     let database = Database::create(setting.directory.join("events.redb")).of(NAME)?;
     let durability = match setting.durability {

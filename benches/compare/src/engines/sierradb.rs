@@ -30,8 +30,8 @@ struct Sierra {
     database: Database,
 }
 
-/// Opens a store. Each append is on disk when it is acknowledged; that cannot be lifted. The writer syncs when as many events wait as
-/// there are threads, or after a millisecond: with its defaults it would wait for 50 events, or 5 ms.
+/// Opens a store. Each append is on disk when it is acknowledged; that cannot be lifted. The writer syncs when as many events
+/// wait as there are threads, or after a millisecond: with its defaults it would wait for 50 events, or 5 ms.
 pub fn open(setting: &Setting<'_>) -> Result<Box<dyn Engine>> {
     let wait = Duration::from_millis(1);
     let database = DatabaseBuilder::new()

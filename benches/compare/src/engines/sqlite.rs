@@ -33,8 +33,8 @@ struct Sqlite {
     connection: Mutex<Connection>,
 }
 
-/// Opens a store. `Sync` is `synchronous = FULL`. `Os` is `NORMAL`, which in the write-ahead log syncs at checkpoints alone, or `OFF`
-/// where asked: then a power cut may corrupt the file.
+/// Opens a store. `Sync` is `synchronous = FULL`. `Os` is `NORMAL`, which in the write-ahead log syncs at checkpoints alone, or
+/// `OFF` where asked: then a power cut may corrupt the file.
 pub fn open(setting: &Setting<'_>, off: bool) -> Result<Box<dyn Engine>> {
     let connection = Connection::open(setting.directory.join("events.sqlite")).of(NAME)?;
     let synchronous = match setting.durability {

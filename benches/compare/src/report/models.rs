@@ -11,16 +11,16 @@ pub fn model(kind: Kind) -> &'static str {
         Kind::StratalogHandles => "the same, with a handle held for each stream.",
         Kind::StratalogUnchecked => "the same, opened with `verify_reads(false)`.",
         Kind::Tephra => {
-            "a stream and a category are a tag each; the condition is that no event of the stream's tag stands after the last that \
-             the caller saw. It numbers the log, not the stream: the caller counts positions. Its writer gathers what waits."
+            "a stream and a category are a tag each; the condition is that no event of the stream's tag stands after the last \
+             that the caller saw. It numbers the log, not the stream: the caller counts positions. Its writer gathers what waits."
         }
         Kind::UmaDb => {
             "tags and condition as for Tephra. One thread appends directly; more go through its own writer thread, as in its \
              server. Its reads collect all events before the first is given out."
         }
         Kind::SierraDb => {
-            "one bucket and one partition, since only a partition is in order; expected versions are its own. It syncs as soon as \
-             as many events wait as threads append, or after 1 ms (by default after 50 events or 5 ms, which is slower here)."
+            "one bucket and one partition, since only a partition is in order; expected versions are its own. It syncs as soon \
+             as one event waits for each thread that appends, or after 1 ms (by default after 50 events or 5 ms: slower here)."
         }
         Kind::Sqlite => {
             "one table, a unique index over category, stream and position, an index over category; write-ahead log, prepared \
@@ -34,8 +34,8 @@ pub fn model(kind: Kind) -> &'static str {
         Kind::HeedWritemap => "the same with `MDB_WRITEMAP`.",
         Kind::Redb => "tables as for LMDB. `Sync` is `Durability::Immediate`, `Os` is `Durability::None`.",
         Kind::Fjall => {
-            "keyspaces as for LMDB, and one with each stream's version; one batch an append, behind a lock; 256 MiB of cache. `Sync` \
-             is `PersistMode::SyncData`, `Os` is `PersistMode::Buffer`."
+            "keyspaces as for LMDB, and one with each stream's version; one batch an append, behind a lock; 256 MiB of cache. \
+             `Sync` is `PersistMode::SyncData`, `Os` is `PersistMode::Buffer`."
         }
     }
 }

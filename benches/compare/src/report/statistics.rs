@@ -18,8 +18,8 @@ pub fn spread(values: &[f64]) -> Option<Spread> {
     Some(Spread { median: middle(&sorted), low, high })
 }
 
-/// The median of all values and an interval that holds the true one in 95 of 100 cases, whatever the distribution. Below six values
-/// there is no such interval: then it is the least and the most.
+/// The median of all values and an interval that holds the true one in 95 of 100 cases, whatever the distribution. Below six
+/// values there is no such interval: then it is the least and the most.
 pub fn interval(values: &[f64]) -> Option<Spread> {
     let sorted = sorted(values);
     let skip = ends(sorted.len());

@@ -9,8 +9,8 @@ use crate::measure::{Measured, Watch};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Appends that are committed together, or in flight together, while a store is filled. Each is one event, to another stream than the
-/// one before it, so that streams lie scattered as they do when they grow side by side.
+/// Appends that are committed together, or in flight together, while a store is filled. Each is one event, to another stream than
+/// the one before it, so that streams lie scattered as they do when they grow side by side.
 pub const TOGETHER: usize = 1_000;
 
 /// Bytes of one block as the system counts them.

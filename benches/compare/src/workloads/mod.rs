@@ -148,7 +148,8 @@ pub struct Extent {
     pub time: Duration,
 }
 
-/// Measures one engine under one workload, in this process. `directory` is an empty one, or the filled store's where that is needed.
+/// Measures one engine under one workload, in this process. `directory` is an empty one, or the filled store's where that is
+/// needed.
 ///
 /// # Errors
 /// When the engine fails, or gives other events than were written.
