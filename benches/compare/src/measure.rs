@@ -1,6 +1,7 @@
 //! What one measurement gives, and the records of it.
 
 use crate::error::{Error, Result};
+use crate::workloads::Footprint;
 use hdrhistogram::Histogram;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -24,10 +25,21 @@ pub struct Measured {
     pub events_a_flush: Option<f64>,
     /// How long calls took, where each was timed.
     pub latency: Option<Latency>,
-    /// Bytes on disk for each event, where the store was measured after it was closed.
+    /// Bytes on disk for each event, where the store was measured after it was closed; without room that holds nothing yet.
     pub bytes_an_event: Option<f64>,
+    /// Mebibytes on disk that hold nothing yet.
+    pub ready_mib: Option<f64>,
     /// Milliseconds until a first stream was read, from the begin of opening.
     pub first_read_ms: Option<f64>,
+}
+
+impl Measured {
+    /// With what its events take on disk.
+    #[must_use]
+    pub fn with_footprint(self, footprint: Footprint) -> Self {
+        let bytes_an_event = Some(footprint.used as f64 / self.events.max(1) as f64);
+        Self { bytes_an_event, ready_mib: Some(footprint.ready as f64 / f64::from(1 << 20)), ..self }
+    }
 }
 
 /// How long calls took, in microseconds.

@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 pub const RUN: &str = "run.json";
 /// Where its records are.
 pub const RECORDS: &str = "records";
+/// Where stores are made, and removed at the end: a name that nothing else has.
+const STORES: &str = "stratalog-compare-stores";
 
 /// The description of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,7 +54,11 @@ pub fn run(options: &Run) -> Result<usize> {
         }
         std::fs::remove_dir_all(&records).map_err(Error::io(&records))?;
     }
-    let at = options.at.clone().unwrap_or_else(|| options.out.clone()).join("stores");
+    let at = options.at.clone().unwrap_or_else(|| options.out.clone()).join(STORES);
+    if at.exists() {
+        // Left by a run that was interrupted.
+        std::fs::remove_dir_all(&at).map_err(Error::io(&at))?;
+    }
     for folder in [&records, &options.out.join("logs"), &at] {
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     }
@@ -98,8 +104,9 @@ impl Runner<'_> {
                 continue;
             }
             let filler = if kind.is_stratalog() { Kind::Stratalog } else { kind };
+            let busy = load();
             let outcome = self.one(Subject::Engine(filler), None, &directory)?;
-            failed += self.record(Subject::Engine(filler), "fill", 1, outcome)?;
+            failed += self.record(Subject::Engine(filler), "fill", 1, busy, outcome)?;
         }
         Ok(failed)
     }
@@ -127,16 +134,17 @@ impl Runner<'_> {
             _ if round > 1 && workload == Workload::Bytes => Ok(0),
             Part::NotComparable(_) if round > 1 => Ok(0),
             Part::NotComparable(why) => {
-                self.record(subject, workload.name(), round, Outcome::NotComparable(why.to_owned()))
+                self.record(subject, workload.name(), round, None, Outcome::NotComparable(why.to_owned()))
             }
             Part::Measured(_) => {
                 let filled = subject.engine().filter(|_| workload.needs_loaded()).map(|kind| self.filled(kind));
                 let directory = filled.clone().unwrap_or_else(|| self.at.join("fresh"));
+                let busy = load();
                 let outcome = self.one(subject, Some(workload), &directory)?;
                 if filled.is_none() {
                     std::fs::remove_dir_all(&directory).map_err(Error::io(&directory))?;
                 }
-                self.record(subject, workload.name(), round, outcome)
+                self.record(subject, workload.name(), round, busy, outcome)
             }
         }
     }
@@ -163,6 +171,9 @@ impl Runner<'_> {
             command.arg(option).arg(value);
         }
         command.args(self.options.cpu.iter().flat_map(|cpu| ["--cpu".to_owned(), cpu.to_string()]));
+        // What the one before left to be written must not burden this one.
+        let stores = File::open(&self.at).map_err(Error::io(&self.at))?;
+        rustix::fs::syncfs(&stores).map_err(|error| Error::io(&self.at)(error.into()))?;
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         let mut child = child.map_err(Error::io(&self.program))?;
         let patience = Duration::from_secs_f64(300.0 + 20.0 * sizes.seconds + sizes.events as f64 / 500.0);
@@ -173,9 +184,17 @@ impl Runner<'_> {
         }
     }
 
-    fn record(&self, subject: Subject, workload: &str, round: usize, outcome: Outcome) -> Result<usize> {
-        let record =
-            Record { engine: subject.name().to_owned(), workload: workload.to_owned(), round, load: load(), outcome };
+    fn record(
+        &self,
+        subject: Subject,
+        workload: &str,
+        round: usize,
+        load: Option<f64>,
+        outcome: Outcome,
+    ) -> Result<usize> {
+        let (engine, workload) = (subject.name().to_owned(), workload.to_owned());
+        let record = Record { engine, workload, round, load, outcome };
+        let workload = &record.workload;
         let name = format!("{workload}.{}.{round}.json", subject.name());
         write_json(&self.options.out.join(RECORDS).join(name), &record)?;
         let (line, failed) = match &record.outcome {

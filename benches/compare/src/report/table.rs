@@ -28,7 +28,7 @@ pub struct Row {
     pub rounds: BTreeMap<usize, Measured>,
     /// The figure.
     pub value: Spread,
-    /// The figure by the limit's of the same round; more is better.
+    /// The figure by that of its limit in the same round; more is better.
     pub of_limit: Option<Spread>,
     /// The figure by Stratalog's of the same round; more than one is ahead of it.
     pub of_stratalog: Option<Spread>,
@@ -64,11 +64,14 @@ impl Table {
             }
         }
         table.failed.dedup();
-        let limit = measured.get(Limit::Checked.name()).cloned();
+        let [limit, unchecked] = Limit::ALL.map(|limit| measured.get(limit.name()).cloned());
         let stratalog = measured.get(Kind::Stratalog.name()).cloned();
         for (name, rounds) in measured {
             let values: Vec<f64> = rounds.values().map(|one| one.value).collect();
             if let (Some(subject), Some(value)) = (Subject::named(name), spread(&values)) {
+                let is_unchecked =
+                    matches!(subject, Subject::Limit(Limit::Unchecked) | Subject::Engine(Kind::StratalogUnchecked));
+                let limit = if is_unchecked { &unchecked } else { &limit };
                 let of_limit = against(workload, &rounds, limit.as_ref());
                 let of_stratalog = against(workload, &rounds, stratalog.as_ref());
                 table.rows.push(Row { subject, rounds, value, of_limit, of_stratalog });

@@ -44,6 +44,23 @@ fn lost_rows_are_named_as_lost() {
 }
 
 #[test]
+fn each_is_held_against_its_own_limit() {
+    let of = [
+        ("limit", 100.0),
+        ("limit-unchecked", 200.0),
+        ("stratalog", 50.0),
+        ("stratalog-unchecked", 150.0),
+        ("redb", 10.0),
+    ];
+    let records = of.map(|(engine, value)| record(engine, Workload::ReadStreams, 1, value));
+    let table = Table::new(Workload::ReadStreams, &records).unwrap();
+    let ratios = table.rows.iter().map(|row| (row.subject.name(), row.of_limit.unwrap().median));
+    let expected =
+        [("limit-unchecked", 1.0), ("stratalog-unchecked", 0.75), ("limit", 1.0), ("stratalog", 0.5), ("redb", 0.1)];
+    assert_eq!(ratios.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn where_less_is_better_the_lesser_wins() {
     let records = [
         record("stratalog", Workload::Reopen, 1, 4.0),

@@ -1,6 +1,7 @@
 //! Appends that are not synced: one thread, every call under an expected version.
 
-use super::{Extent, allocated};
+use super::Extent;
+use super::footprint::Footprint;
 use crate::data::{Data, Tally};
 use crate::engine::{Append, Durability, Engine, Event, Setting, Version};
 use crate::engines::Kind;
@@ -14,11 +15,10 @@ const CALLS: usize = 64;
 /// Appends `batch` events a call to an empty store.
 pub fn append(kind: Kind, data: &Data, extent: Extent, batch: usize, directory: &Path) -> Result<Measured> {
     let engine = kind.open(&Setting { directory, durability: Durability::Os, threads: 1, data })?;
-    let mut measured = run(&*engine, data, extent, batch)?;
+    let measured = run(&*engine, data, extent, batch)?;
     expect("the log", engine.read_log()?, data.log(usize::try_from(measured.events).unwrap_or(usize::MAX)))?;
     engine.close()?;
-    measured.bytes_an_event = Some(allocated(directory)? as f64 / measured.events.max(1) as f64);
-    Ok(measured)
+    Ok(measured.with_footprint(Footprint::of(directory)?))
 }
 
 fn run(engine: &dyn Engine, data: &Data, extent: Extent, batch: usize) -> Result<Measured> {

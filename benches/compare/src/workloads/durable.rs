@@ -1,7 +1,8 @@
 //! Appends that are synced before they are acknowledged, by one thread or many.
 
+use super::Extent;
 use super::flushes::flushes;
-use super::{Extent, allocated};
+use super::footprint::Footprint;
 use crate::data::Data;
 use crate::engine::{Append, Durability, Engine, Event, Setting, Version};
 use crate::engines::Kind;
@@ -88,7 +89,7 @@ impl Client for Gathered<'_> {
 /// Appends one event a call from so many threads to an empty store.
 pub fn append(kind: Kind, data: &Data, extent: Extent, threads: usize, directory: &Path) -> Result<Measured> {
     let engine = kind.open(&Setting { directory, durability: Durability::Sync, threads, data })?;
-    let mut measured = if threads == 1 || engine.shares_syncs() {
+    let measured = if threads == 1 || engine.shares_syncs() {
         durable(&Direct { engine: &*engine, data }, data, extent, threads, directory)?
     } else {
         durable(&Gathered { engine: &*engine, data, gather: Gather::new() }, data, extent, threads, directory)?
@@ -98,8 +99,7 @@ pub fn append(kind: Kind, data: &Data, extent: Extent, threads: usize, directory
         return Err(Error::Broken(format!("{} of {} acknowledged events are there", found.events, measured.events)));
     }
     engine.close()?;
-    measured.bytes_an_event = Some(allocated(directory)? as f64 / measured.events.max(1) as f64);
-    Ok(measured)
+    Ok(measured.with_footprint(Footprint::of(directory)?))
 }
 
 /// Lets so many threads append at once, each to streams of its own, and times each call.

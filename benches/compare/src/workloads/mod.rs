@@ -3,12 +3,14 @@
 mod append;
 mod durable;
 mod flushes;
+mod footprint;
 mod load;
 mod read;
 mod reopen;
 
 pub use durable::{Client, durable};
-pub use load::{allocated, loaded};
+pub use footprint::Footprint;
+pub use load::loaded;
 
 use crate::data::Data;
 use crate::engines::Kind;
