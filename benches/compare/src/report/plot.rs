@@ -19,6 +19,9 @@ const RIGHT: i32 = 720;
 const TOP: i32 = 64;
 const ROW: i32 = 26;
 const FONT: &str = "sans-serif";
+/// Sizes of text, as the library counts them: a quarter more than they come out at.
+const TITLE: i32 = 21;
+const SMALL: i32 = 15;
 
 const INK: RGBColor = RGBColor(40, 40, 48);
 const PAPER: RGBColor = RGBColor(255, 255, 255);
@@ -40,19 +43,19 @@ pub fn draw(table: &Table, path: &Path) -> Result<()> {
     let area = SVGBackend::new(path, (WIDTH, u32::try_from(bottom + 34).map_err(plot)?)).into_drawing_area();
     area.fill(&PAPER).map_err(plot)?;
     let better = if table.workload.less_is_better() { ", less is better" } else { "" };
-    write(&area, table.workload.title(), (12, 12), 17, HPos::Left)?;
+    write(&area, table.workload.title(), (12, 12), TITLE, HPos::Left)?;
     write(
         &area,
         &format!("{}{better}; each line is ten times the one before", table.workload.unit()),
         (12, 36),
-        12,
+        SMALL,
         HPos::Left,
     )?;
     let scale = Scale::new(&table.rows);
     for decade in scale.first..=scale.last {
         let x = scale.x(10_f64.powi(decade));
         area.draw(&PathElement::new(vec![(x, TOP), (x, bottom)], ShapeStyle::from(&GRID))).map_err(plot)?;
-        write(&area, &power(decade), (x, bottom + 8), 11, HPos::Center)?;
+        write(&area, &power(decade), (x, bottom + 8), SMALL, HPos::Center)?;
     }
     for (place, row) in table.rows.iter().enumerate() {
         bar(&area, &scale, row, TOP + i32::try_from(place).map_err(plot)? * ROW)?;
@@ -72,8 +75,8 @@ fn bar(area: &Area<'_>, scale: &Scale, row: &Row, top: i32) -> Result<()> {
     // From the least to the most.
     let whisker = vec![(scale.x(row.value.low), middle), (scale.x(row.value.high), middle)];
     area.draw(&PathElement::new(whisker, ShapeStyle::from(&INK))).map_err(plot)?;
-    write(area, row.subject.name(), (LEFT - 8, middle - 6), 12, HPos::Right)?;
-    write(area, &grouped(row.value.median), (end.max(scale.x(row.value.high)) + 8, middle - 6), 12, HPos::Left)
+    write(area, row.subject.name(), (LEFT - 8, middle - 6), SMALL, HPos::Right)?;
+    write(area, &grouped(row.value.median), (end.max(scale.x(row.value.high)) + 8, middle - 6), SMALL, HPos::Left)
 }
 
 fn write(area: &Area<'_>, text: &str, at: (i32, i32), size: i32, align: HPos) -> Result<()> {
