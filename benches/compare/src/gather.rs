@@ -99,14 +99,14 @@ impl<T, R> Gather<T, R> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_gets_its_own_answer_and_batches_are_shared() {
+    /// Lets eight threads submit so often, and returns in how many batches that went.
+    fn batches(calls: u64) -> u64 {
         let gather = Gather::<u64, u64>::new();
         std::thread::scope(|scope| {
             for thread in 0..8 {
                 let gather = &gather;
                 scope.spawn(move || {
-                    for call in 0..200 {
+                    for call in 0..calls {
                         let item = thread * 1_000 + call;
                         let work = |items: Vec<u64>| {
                             std::thread::sleep(Duration::from_micros(50));
@@ -117,13 +117,22 @@ mod tests {
                 });
             }
         });
-        assert!(gather.batches() <= 800, "{} batches for 1,600 items", gather.batches());
+        gather.batches()
+    }
+
+    #[test]
+    fn each_gets_its_own_answer_and_all_who_come_back_are_waited_for() {
+        // Seven and more of eight at a time; on a busy machine some are late, so that one good run of several is enough.
+        let seen: Vec<u64> = (0..10).map(|_| batches(100)).take_while(|batches| *batches > 115).collect();
+        assert!(seen.len() < 10, "{seen:?} batches of 800 items");
     }
 
     #[test]
     fn one_alone_does_not_wait() {
         let gather = Gather::<(), ()>::new();
-        (0..10).for_each(|_| assert_eq!(gather.submit((), |items| items), Some(())));
-        assert_eq!(gather.batches(), 10);
+        let begun = std::time::Instant::now();
+        (0..1_000).for_each(|_| assert_eq!(gather.submit((), |items| items), Some(())));
+        assert_eq!(gather.batches(), 1_000);
+        assert!(begun.elapsed() < 500 * PATIENCE, "{:?}", begun.elapsed());
     }
 }

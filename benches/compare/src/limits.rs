@@ -41,7 +41,7 @@ impl Limit {
             return None;
         }
         match workload {
-            Workload::Append1Os | Workload::Append100Os => Some(
+            Workload::Append1Os | Workload::AppendMoreOs | Workload::Append100Os => Some(
                 "one frame an event encoded, its CRC computed, copied into a mapped file that was filled with zeros",
             ),
             Workload::Sync1 => Some("`pwrite` and `fdatasync` of a file that was filled with zeros"),
@@ -63,7 +63,9 @@ impl Limit {
         let checked = self == Self::Checked;
         match (workload, workload.threads()) {
             (_, Some(threads)) => durable::append(data, extent, threads, directory),
-            (Workload::Append1Os | Workload::Append100Os, _) => frames::append(data, extent, directory),
+            (Workload::Append1Os | Workload::AppendMoreOs | Workload::Append100Os, _) => {
+                frames::append(data, extent, directory)
+            }
             (Workload::ScanLog, _) => frames::scan(data, extent, checked, directory),
             (Workload::ReadStreams, _) => frames::streams(data, extent, checked, directory),
             (Workload::ReadCategory, _) => frames::categories(data, extent, checked, directory),

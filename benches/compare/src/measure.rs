@@ -29,6 +29,8 @@ pub struct Measured {
     pub bytes_an_event: Option<f64>,
     /// Mebibytes on disk that hold nothing yet.
     pub ready_mib: Option<f64>,
+    /// Mebibytes of anonymous memory that opening the store and using it added to the process.
+    pub memory_mib: Option<f64>,
     /// Milliseconds until a first stream was read, from the begin of opening.
     pub first_read_ms: Option<f64>,
 }
@@ -69,6 +71,26 @@ impl Latency {
 /// Never: the bounds are good.
 pub fn histogram() -> Result<Histogram<u64>> {
     Histogram::new_with_bounds(100, 60_000_000_000, 3).map_err(|error| Error::Broken(error.to_string()))
+}
+
+/// How much memory the process had before a store was opened.
+pub struct Memory(Option<f64>);
+
+impl Memory {
+    /// What it has now.
+    pub fn now() -> Self {
+        let of = |status: String| {
+            let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+            line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok()
+        };
+        Self(std::fs::read_to_string("/proc/self/status").ok().and_then(of).map(|kib| kib / 1_024.0))
+    }
+
+    /// The measurement, with what was added since.
+    pub fn added(self, measured: Measured) -> Measured {
+        let memory_mib = Self::now().0.zip(self.0).map(|(now, before)| (now - before).max(0.0));
+        Measured { memory_mib, ..measured }
+    }
 }
 
 /// A clock over wall and CPU time.
@@ -144,4 +166,26 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
     serde_json::from_str(&text).map_err(|source| Error::Json { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_is_filled_is_seen() {
+        let memory = Memory::now();
+        let filled = vec![1_u8; 32 << 20];
+        let added = memory.added(Measured::default()).memory_mib.unwrap();
+        assert!((31.0..64.0).contains(&added), "{added} for {} bytes", std::hint::black_box(&filled).len());
+    }
+
+    #[test]
+    fn a_histogram_gives_microseconds() {
+        let mut histogram = histogram().unwrap();
+        (1..=1_000).for_each(|n| histogram.record(n * 1_000).unwrap());
+        let Latency { p50, p99, max, .. } = Latency::of(&histogram);
+        assert!((499.0..502.0).contains(&p50) && (989.0..992.0).contains(&p99), "{p50} {p99}");
+        assert!((999.0..1_001.0).contains(&max), "{max}");
+    }
 }

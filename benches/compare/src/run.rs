@@ -138,11 +138,19 @@ impl Runner<'_> {
             }
             Part::Measured(_) => {
                 let filled = subject.engine().filter(|_| workload.needs_loaded()).map(|kind| self.filled(kind));
-                let directory = filled.clone().unwrap_or_else(|| self.at.join("fresh"));
+                let fresh = self.at.join("fresh");
+                let directory = match filled {
+                    Some(filled) if workload.changes_loaded() => {
+                        copy(&filled, &fresh)?;
+                        fresh.clone()
+                    }
+                    Some(filled) => filled,
+                    None => fresh.clone(),
+                };
                 let busy = load();
                 let outcome = self.one(subject, Some(workload), &directory)?;
-                if filled.is_none() {
-                    std::fs::remove_dir_all(&directory).map_err(Error::io(&directory))?;
+                if directory == fresh {
+                    std::fs::remove_dir_all(&fresh).map_err(Error::io(&fresh))?;
                 }
                 self.record(subject, workload.name(), round, busy, outcome)
             }
@@ -206,6 +214,21 @@ impl Runner<'_> {
         let _told = writeln!(std::io::stdout(), "{round:>2}  {workload:<17} {:<20} {line}", subject.name());
         Ok(failed)
     }
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).map_err(Error::io(to))?;
+    for entry in std::fs::read_dir(from).map_err(Error::io(from))? {
+        let entry = entry.map_err(Error::io(from))?;
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &to)?;
+        } else {
+            std::fs::copy(&path, &to).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits for a process that was started here, and ends it when it takes too long.

@@ -1,4 +1,5 @@
 //! The program as a whole: a small run of some engines under all workloads, then its report.
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
 
 use std::path::Path;
 use std::process::Command;

@@ -122,7 +122,7 @@ impl Kind {
     pub fn part_in(self, workload: Workload) -> Part {
         let (os, sync) = (workload.is_os(), workload.is_sync());
         match self {
-            Self::StratalogHandles if workload != Workload::Append1Os => Part::Same,
+            Self::StratalogHandles if !matches!(workload, Workload::Append1Os | Workload::AppendMoreOs) => Part::Same,
             Self::StratalogUnchecked if !workload.is_read() => Part::Same,
             Self::SqliteOff if !os => Part::Same,
             Self::HeedWritemap if !os && !sync => Part::Same,

@@ -28,6 +28,7 @@ const HOW: &str = "\
   together or in flight together; Stratalog's were each a transaction of its own. It is read warm.
 - Bytes on disk are those of allocated blocks of all files after the store was closed, up to the last byte of each file that is not
   zero. What was set aside beyond it is listed apart as *kept ready*.
+- Memory is what opening and using the store added to the process that is anonymous; what is mapped from files is not in it.
 - What was dirty in the page cache was written out before each measurement.
 - *events a flush* counts flushes of the whole disk, which other programs share.
 ";
@@ -160,7 +161,7 @@ struct Column {
     cell: fn(&Row) -> Option<String>,
 }
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     Column { head: "of the limit", cell: |row| row.of_limit.map(ratio) },
     Column {
         head: "of Stratalog",
@@ -184,6 +185,7 @@ const COLUMNS: [Column; 9] = [
     Column { head: "events a flush", cell: |row| row.median(|one| one.events_a_flush).map(|one| format!("{one:.1}")) },
     Column { head: "bytes an event", cell: |row| row.median(|one| one.bytes_an_event).map(grouped) },
     Column { head: "MiB kept ready", cell: |row| row.median(|one| one.ready_mib).map(grouped) },
+    Column { head: "MiB of memory", cell: |row| row.median(|one| one.memory_mib).map(grouped) },
     Column { head: "first stream read, ms", cell: |row| row.median(|one| one.first_read_ms).map(grouped) },
 ];
 

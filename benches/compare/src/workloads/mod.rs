@@ -24,6 +24,8 @@ use std::time::Duration;
 pub enum Workload {
     /// One event a call, not synced.
     Append1Os,
+    /// The same, onto the filled store.
+    AppendMoreOs,
     /// A hundred events a call, not synced.
     Append100Os,
     /// One event a call, synced, one thread.
@@ -46,8 +48,9 @@ pub enum Workload {
 
 impl Workload {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Append1Os,
+        Self::AppendMoreOs,
         Self::Append100Os,
         Self::Sync1,
         Self::Sync8,
@@ -63,6 +66,7 @@ impl Workload {
     pub fn name(self) -> &'static str {
         match self {
             Self::Append1Os => "append-1-os",
+            Self::AppendMoreOs => "append-more-os",
             Self::Append100Os => "append-100-os",
             Self::Sync1 => "append-1-sync-1",
             Self::Sync8 => "append-1-sync-8",
@@ -79,6 +83,7 @@ impl Workload {
     pub fn title(self) -> &'static str {
         match self {
             Self::Append1Os => "Append, 1 event a call, 1 thread, Os",
+            Self::AppendMoreOs => "Append onto the filled store, 1 event a call, 1 thread, Os",
             Self::Append100Os => "Append, 100 events a call, 1 thread, Os",
             Self::Sync1 => "Append, 1 event a call, 1 thread, Sync",
             Self::Sync8 => "Append, 1 event a call, 8 threads, Sync",
@@ -112,7 +117,7 @@ impl Workload {
 
     /// Whether it appends without syncing.
     pub fn is_os(self) -> bool {
-        matches!(self, Self::Append1Os | Self::Append100Os)
+        matches!(self, Self::Append1Os | Self::AppendMoreOs | Self::Append100Os)
     }
 
     /// Whether it appends, and syncs.
@@ -137,7 +142,12 @@ impl Workload {
 
     /// Whether it works on the store that was filled beforehand.
     pub fn needs_loaded(self) -> bool {
-        self.is_read() || matches!(self, Self::Reopen | Self::Bytes)
+        self.is_read() || matches!(self, Self::AppendMoreOs | Self::Reopen | Self::Bytes)
+    }
+
+    /// Whether it changes that store, and so needs a copy of it.
+    pub fn changes_loaded(self) -> bool {
+        self == Self::AppendMoreOs
     }
 }
 
@@ -158,6 +168,7 @@ pub struct Extent {
 pub fn measure(kind: Kind, workload: Workload, data: &Data, extent: Extent, directory: &Path) -> Result<Measured> {
     match workload {
         Workload::Append1Os => append::append(kind, data, extent, 1, directory),
+        Workload::AppendMoreOs => append::append_more(kind, data, extent, directory),
         Workload::Append100Os => append::append(kind, data, extent, 100, directory),
         Workload::Sync1 => durable::append(kind, data, extent, 1, directory),
         Workload::Sync8 => durable::append(kind, data, extent, 8, directory),

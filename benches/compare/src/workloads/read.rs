@@ -6,7 +6,7 @@ use crate::data::Data;
 use crate::engine::{Durability, Engine, Setting};
 use crate::engines::Kind;
 use crate::error::Result;
-use crate::measure::{Measured, Watch};
+use crate::measure::{Measured, Memory, Watch};
 use std::path::Path;
 
 fn open(kind: Kind, data: &Data, directory: &Path) -> Result<Box<dyn Engine>> {
@@ -15,6 +15,7 @@ fn open(kind: Kind, data: &Data, directory: &Path) -> Result<Box<dyn Engine>> {
 
 /// The whole log, again and again.
 pub fn log(kind: Kind, data: &Data, extent: Extent, directory: &Path) -> Result<Measured> {
+    let memory = Memory::now();
     let engine = open(kind, data, directory)?;
     let expected = data.log(data.order.len());
     expect("the log", engine.read_log()?, expected)?;
@@ -28,13 +29,14 @@ pub fn log(kind: Kind, data: &Data, extent: Extent, directory: &Path) -> Result<
             break;
         }
     }
-    let measured = watch.rate(events);
+    let measured = memory.added(watch.rate(events));
     engine.close()?;
     Ok(measured)
 }
 
 /// Whole streams, one at random after the other.
 pub fn streams(kind: Kind, data: &Data, extent: Extent, directory: &Path) -> Result<Measured> {
+    let memory = Memory::now();
     let engine = open(kind, data, directory)?;
     let expected = data.by_stream();
     // Once through the log brings all of it into the page cache; a few streams first bring in the index.
@@ -54,13 +56,14 @@ pub fn streams(kind: Kind, data: &Data, extent: Extent, directory: &Path) -> Res
             break;
         }
     }
-    let measured = watch.rate(events);
+    let measured = memory.added(watch.rate(events));
     engine.close()?;
     Ok(measured)
 }
 
 /// One category after the other.
 pub fn category(kind: Kind, data: &Data, extent: Extent, directory: &Path) -> Result<Measured> {
+    let memory = Memory::now();
     let engine = open(kind, data, directory)?;
     let expected = data.by_category();
     expect("a category", engine.read_category(&data.categories[0])?, expected[0])?;
@@ -74,7 +77,7 @@ pub fn category(kind: Kind, data: &Data, extent: Extent, directory: &Path) -> Re
             break;
         }
     }
-    let measured = watch.rate(events);
+    let measured = memory.added(watch.rate(events));
     engine.close()?;
     Ok(measured)
 }
