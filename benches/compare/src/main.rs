@@ -11,6 +11,7 @@ mod measure;
 mod options;
 mod report;
 mod run;
+mod sparse;
 mod subject;
 mod workloads;
 

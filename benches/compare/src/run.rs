@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::machine::{Machine, load};
 use crate::measure::{Measured, Outcome, Record, read_json, write_json};
 use crate::options::{Run, Sizes};
+use crate::sparse;
 use crate::subject::Subject;
 use crate::workloads::Workload;
 use serde::{Deserialize, Serialize};
@@ -141,7 +142,7 @@ impl Runner<'_> {
                 let fresh = self.at.join("fresh");
                 let directory = match filled {
                     Some(filled) if workload.changes_loaded() => {
-                        copy(&filled, &fresh)?;
+                        sparse::copy(&filled, &fresh)?;
                         fresh.clone()
                     }
                     Some(filled) => filled,
@@ -214,21 +215,6 @@ impl Runner<'_> {
         let _told = writeln!(std::io::stdout(), "{round:>2}  {workload:<17} {:<20} {line}", subject.name());
         Ok(failed)
     }
-}
-
-/// Copies a folder with all that is in it.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to).map_err(Error::io(to))?;
-    for entry in std::fs::read_dir(from).map_err(Error::io(from))? {
-        let entry = entry.map_err(Error::io(from))?;
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &to)?;
-        } else {
-            std::fs::copy(&path, &to).map_err(Error::io(&path))?;
-        }
-    }
-    Ok(())
 }
 
 /// Waits for a process that was started here, and ends it when it takes too long.

@@ -11,8 +11,10 @@ use std::sync::Arc;
 
 const NAME: &str = "heed";
 
-/// Addresses set aside for the file; it takes no more of the disk than it fills.
-const MAP: usize = 1 << 35;
+/// Addresses set aside for the file, and more for each event: several times what it fills. Through a map that is written, the
+/// file is as long as that from the start, and all of it that was not filled is a hole.
+const MAP: usize = 1 << 30;
+const MAP_AN_EVENT: usize = 4 << 10;
 
 struct Lmdb {
     env: Env<WithoutTls>,
@@ -33,7 +35,7 @@ pub fn open(setting: &Setting<'_>, writemap: bool) -> Result<Box<dyn Engine>> {
     flags.set(EnvFlags::WRITE_MAP, writemap);
     flags.set(EnvFlags::NO_SYNC, setting.durability == Durability::Os);
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
-    options.map_size(MAP).max_dbs(3).max_readers(128);
+    options.map_size(MAP + MAP_AN_EVENT * setting.data.order.len()).max_dbs(3).max_readers(128);
     // SAFETY: nothing else has the directory open, so no one changes the file behind the map; it is on a local file system.
     // Without syncs only a power cut can break the file, and then the store is not opened again.
     let env = unsafe { options.flags(flags).open(setting.directory) }.of(NAME)?;

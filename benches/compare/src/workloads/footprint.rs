@@ -1,8 +1,7 @@
 //! What the files below a directory take on disk, and how much of it holds nothing yet.
 
 use crate::error::{Error, Result};
-use rustix::fs::{SeekFrom, seek};
-use rustix::io::Errno;
+use crate::sparse;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -51,20 +50,12 @@ impl Footprint {
 
 /// Bytes of the file's data up to the last that is not zero, holes apart. Space that was only set aside counts as a hole.
 fn used(file: &File, length: u64) -> std::io::Result<u64> {
-    let (mut at, mut before, mut used) = (0, 0, 0);
-    while at < length {
-        let begin = match seek(file, SeekFrom::Data(at)) {
-            Ok(begin) => begin,
-            // Nothing but a hole up to the end.
-            Err(Errno::NXIO) => break,
-            Err(error) => return Err(error.into()),
-        };
-        let end = seek(file, SeekFrom::Hole(begin))?;
-        if let Some(last) = last_byte(file, begin, end)? {
-            used = before + (last + 1 - begin).next_multiple_of(PAGE);
+    let (mut before, mut used) = (0, 0);
+    for part in sparse::parts(file, length)? {
+        if let Some(last) = last_byte(file, part.start, part.end)? {
+            used = before + (last + 1 - part.start).next_multiple_of(PAGE);
         }
-        before += end - begin;
-        at = end;
+        before += part.end - part.start;
     }
     Ok(used)
 }
