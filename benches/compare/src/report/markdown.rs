@@ -12,22 +12,22 @@ use std::fmt::Write;
 
 const INTRODUCTION: &str = "\
 What Stratalog does beside the engines that one would pick instead, and beside what the machine itself can do. All of it was
-measured in one run of `scripts/compare`, interleaved, each engine under each workload in a process of its own; figures are medians
-over the rounds. Every append carries an expected version. Every read was held against a count and a checksum over all payload
-bytes.
+measured in one run of `scripts/compare`, interleaved, each engine under each workload in a process of its own; figures are
+medians over the rounds. Every append carries an expected version. Every read was held against a count and a checksum over all
+payload bytes.
 ";
 
 const HOW: &str = "\
 - Ratios are of figures of the same round, then the median is taken; in brackets stand the least and the most, or, from six rounds
-  on, the interval that holds the median in 95 of 100 cases. **Of Stratalog, more than 1 is better than it**, also where less of the
-  figure is better. `stratalog-unchecked` is held against `limit-unchecked`, all others against `limit`.
+  on, the interval that holds the median in 95 of 100 cases. **Of Stratalog, more than 1 is better than it**, also where less of
+  the figure is better. `stratalog-unchecked` is held against `limit-unchecked`, all others against `limit`.
 - `Sync`: an append returns when it is on disk. `Os`: when it survives the process. Rows that promise less say so.
 - With 8 and 64 threads, engines without group commit of their own are given one: the hand-off that the limit uses too, one commit
   a batch. Each thread appends to streams of its own.
 - The store that is read was filled with single events, each to another stream than the one before, up to 1,000 of them committed
   together or in flight together; Stratalog's were each a transaction of its own. It is read warm.
-- Bytes on disk are those of allocated blocks of all files after the store was closed, up to the last byte of each file that is not
-  zero. What was set aside beyond it is listed apart as *kept ready*.
+- Bytes on disk are those of allocated blocks of all files after the store was closed, up to the last byte of each file that is
+  not zero. What was set aside beyond it is listed apart as *kept ready*.
 - Memory is what opening and using the store added to the process that is anonymous; what is mapped from files is not in it.
 - What was dirty in the page cache was written out before each measurement.
 - *events a flush* counts flushes of the whole disk, which other programs share.
