@@ -12,6 +12,7 @@ pub(crate) mod event_id;
 #[cfg(test)]
 mod format_document;
 pub(crate) mod frame;
+pub(crate) mod index_file;
 pub(crate) mod place;
 #[cfg(test)]
 mod round_trips;

@@ -71,9 +71,7 @@ impl Sections {
         let Some(at) = self.records else {
             return Some(Vec::new());
         };
-        let mut fields = Fields::new(frame, at);
-        let count = fields.varint()?;
-        (0..count).map(|_| record(&mut fields)).collect()
+        records(&mut Fields::new(frame, at))
     }
 }
 
@@ -105,19 +103,30 @@ pub(crate) fn put_sections(
         put_attributes(out, transaction_attributes);
     }
     if !records.is_empty() {
-        put_varint(out, records.len() as u64);
-        for record in records {
-            put_run(out, record.namespace.as_bytes());
-            put_run(out, record.key.as_bytes());
-            match &record.value {
-                None => put_varint(out, 0),
-                Some(value) => {
-                    put_varint(out, value.len() as u64 + 1);
-                    out.extend_from_slice(value);
-                }
+        put_records(out, records);
+    }
+}
+
+/// Writes a list of records.
+pub(crate) fn put_records(out: &mut Vec<u8>, records: &[SystemRecord]) {
+    put_varint(out, records.len() as u64);
+    for record in records {
+        put_run(out, record.namespace.as_bytes());
+        put_run(out, record.key.as_bytes());
+        match &record.value {
+            None => put_varint(out, 0),
+            Some(value) => {
+                put_varint(out, value.len() as u64 + 1);
+                out.extend_from_slice(value);
             }
         }
     }
+}
+
+/// Reads a list of records.
+pub(crate) fn records(fields: &mut Fields<'_>) -> Option<Vec<SystemRecord>> {
+    let count = fields.varint()?;
+    (0..count).map(|_| record(fields)).collect()
 }
 
 fn record(fields: &mut Fields<'_>) -> Option<SystemRecord> {

@@ -29,10 +29,10 @@ pub(crate) struct HotIndex {
 
 /// A category, stream or name within the index of one segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EntryId(Which, u32);
+pub(crate) struct EntryId(pub(super) Which, pub(super) u32);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
+pub(super) enum Which {
     Category,
     Stream,
     Name,

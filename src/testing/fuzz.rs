@@ -1,10 +1,11 @@
 //! The bodies of the fuzz targets: each takes any bytes, and panics when a promise is broken.
 
-pub(super) mod choices;
+pub(crate) mod choices;
 mod directory;
 pub(super) mod edits;
 mod frames;
 mod headers;
+pub(crate) mod index;
 mod segments;
 mod stores;
 mod values;
@@ -53,6 +54,20 @@ pub fn header(data: &[u8]) {
     match choices.byte() % 2 {
         0 => headers::arbitrary(choices.rest()),
         _ => headers::damaged(&mut choices),
+    }
+}
+
+/// An index file: from any bytes, from any transactions and back, with a byte changed, and with checksums that were put right.
+///
+/// # Panics
+/// When reading panics, an answer is not the right one, or one of a damaged file is neither right nor an error.
+pub fn index(data: &[u8]) {
+    let mut choices = Choices::new(data);
+    match choices.byte() % 4 {
+        0 => index::arbitrary(&mut choices),
+        1 => drop(index::round_trip(&index::Content::choose(&mut choices))),
+        2 => index::flipped(&mut choices),
+        _ => index::forged(&mut choices),
     }
 }
 

@@ -1,0 +1,126 @@
+//! Lists of names from an index file: all there are, those with an event below a number, those with a prefix.
+
+use super::Damaged;
+use super::dictionary::{split_stream_key, stream_key};
+use super::lists::PostingBlock;
+use super::reader::SealedIndex;
+use crate::index::hot::{EntryId, Which};
+
+impl SealedIndex {
+    /// Lends the names of categories with an event below `sequence_number`, in order.
+    pub(crate) fn category_names(&self, sequence_number: u64, mut each: impl FnMut(&[u8])) -> Result<(), Damaged> {
+        let limit = self.limit(sequence_number);
+        self.categories.walk(&self.file, &[], |number, name| {
+            if self.categories.begins_below(&self.file, number, limit)? {
+                each(name);
+            }
+            Ok(())
+        })
+    }
+
+    /// Lends the names of a category's streams with an event below `sequence_number`, in order.
+    pub(crate) fn stream_names(
+        &self,
+        category: &str,
+        sequence_number: u64,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), Damaged> {
+        let Some(owner) = self.categories.find(&self.file, category.bytes())? else { return Ok(()) };
+        let prefix: Vec<u8> = stream_key(owner, &[]).collect();
+        self.streams_below(&prefix, sequence_number, |_, stream| {
+            each(stream);
+            Ok(())
+        })
+    }
+
+    /// Lends category and name of all streams with an event below `sequence_number`, in order.
+    pub(crate) fn all_streams(&self, sequence_number: u64, mut each: impl FnMut(&[u8], &[u8])) -> Result<(), Damaged> {
+        let mut categories: Vec<Box<[u8]>> = Vec::new();
+        self.categories.walk(&self.file, &[], |_, name| {
+            categories.push(name.into());
+            Ok(())
+        })?;
+        self.streams_below(&[], sequence_number, |owner, stream| {
+            let category = categories.get(owner as usize);
+            each(category.ok_or_else(|| self.senseless())?, stream);
+            Ok(())
+        })
+    }
+
+    fn streams_below(
+        &self,
+        prefix: &[u8],
+        sequence_number: u64,
+        mut each: impl FnMut(u32, &[u8]) -> Result<(), Damaged>,
+    ) -> Result<(), Damaged> {
+        let limit = self.limit(sequence_number);
+        self.streams.walk(&self.file, prefix, |number, key| {
+            let (owner, stream) = split_stream_key(key).ok_or_else(|| self.senseless())?;
+            if self.streams.begins_below(&self.file, number, limit)? {
+                each(owner, stream)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn senseless(&self) -> Damaged {
+        Damaged { offset: 0, what: "a stream has no category" }
+    }
+
+    /// The streams of this name, whatever their category: in the order of their categories' names.
+    pub(crate) fn streams_named(&self, stream: &str) -> Result<Vec<EntryId>, Damaged> {
+        let mut streams = Vec::new();
+        if let Some(number) = self.stream_names.find(&self.file, stream.bytes())? {
+            self.push_streams(number, &mut streams)?;
+        }
+        Ok(streams)
+    }
+
+    /// The streams whose name begins so, whatever their category: in the order of their names, then of their categories' names.
+    pub(crate) fn streams_named_with_prefix(&self, prefix: &str) -> Result<Vec<EntryId>, Damaged> {
+        let mut streams = Vec::new();
+        for number in self.stream_names.with_prefix(&self.file, prefix.as_bytes())? {
+            self.push_streams(number, &mut streams)?;
+        }
+        Ok(streams)
+    }
+
+    fn push_streams(&self, number: u32, out: &mut Vec<EntryId>) -> Result<(), Damaged> {
+        let mut block = PostingBlock::default();
+        loop {
+            self.stream_names.block(&self.file, number, block.start + block.len, &mut block)?;
+            if block.len == 0 {
+                return Ok(());
+            }
+            out.extend(block.numbers().iter().map(|stream| EntryId(Which::Stream, *stream)));
+        }
+    }
+
+    /// The categories whose name begins so, in order.
+    pub(crate) fn categories_with_prefix(&self, prefix: &str) -> Result<impl Iterator<Item = EntryId>, Damaged> {
+        let numbers = self.categories.with_prefix(&self.file, prefix.as_bytes())?;
+        Ok(numbers.map(|number| EntryId(Which::Category, number)))
+    }
+
+    /// The streams of a category whose name begins so, in order.
+    pub(crate) fn streams_with_prefix(
+        &self,
+        category: &str,
+        prefix: &str,
+    ) -> Result<impl Iterator<Item = EntryId>, Damaged> {
+        let numbers = match self.categories.find(&self.file, category.bytes())? {
+            Some(owner) => {
+                let key: Vec<u8> = stream_key(owner, prefix.as_bytes()).collect();
+                self.streams.with_prefix(&self.file, &key)?
+            }
+            None => 0..0,
+        };
+        Ok(numbers.map(|number| EntryId(Which::Stream, number)))
+    }
+
+    /// The names of events that begin so, in order.
+    pub(crate) fn names_with_prefix(&self, prefix: &str) -> Result<impl Iterator<Item = EntryId>, Damaged> {
+        let numbers = self.names.with_prefix(&self.file, prefix.as_bytes())?;
+        Ok(numbers.map(|number| EntryId(Which::Name, number)))
+    }
+}

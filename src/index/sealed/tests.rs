@@ -1,0 +1,156 @@
+//! Tests: what a file answers is what the index in memory answers, and what is obvious, or an error that says so.
+
+use super::{Covers, IndexBuilder, IndexBytes, IndexedEvent, SealedIndex, Unusable};
+use crate::disk::{Disk, RealDisk};
+use crate::format::index_file::{BLOCK_BYTES, SectionKind};
+use crate::index::hash_seed;
+use crate::testing::fuzz::choices::Choices;
+use crate::testing::fuzz::index::{Content, SALT, SEGMENT, STORE, ask, damaged, expected, open, reseal, round_trip};
+use crate::vocabulary::time::Timestamp;
+use std::sync::Arc;
+
+/// Content of so many choices, the first of which is given.
+fn content(shape: u8, seed: u64, length: usize) -> Content {
+    let mut bytes = vec![shape; length + 1];
+    fastrand::Rng::with_seed(seed).fill(&mut bytes[1..]);
+    Content::choose(&mut Choices::new(&bytes))
+}
+
+#[test]
+fn every_answer_is_the_one_of_the_index_in_memory_and_the_obvious_one() {
+    round_trip(&content(0, 0, 0));
+    let mut kinds = std::collections::HashSet::new();
+    for shape in 0..16 {
+        for seed in 0..25 {
+            let bytes = round_trip(&content(shape, seed, usize::try_from(seed).unwrap() * 8));
+            kinds.extend(sections(&bytes));
+        }
+        if shape % 3 == 0 {
+            kinds.extend(sections(&round_trip(&content(shape | 0xf0, 1, 8))));
+        }
+    }
+    assert_eq!(kinds.len(), SectionKind::ALL.len(), "every kind of section was there: {kinds:?}");
+}
+
+/// The kinds of a file's sections.
+fn sections(bytes: &[u8]) -> Vec<u16> {
+    let rows = u32::from_le_bytes(bytes[160..164].try_into().unwrap()) as usize;
+    bytes[192..192 + rows * 24].chunks(24).map(|row| u16::from_le_bytes([row[0], row[1]])).collect()
+}
+
+#[test]
+fn a_changed_byte_gives_the_same_answer_or_an_error() {
+    for shape in [9, 15] {
+        let content = content(shape, 3, 120);
+        let bytes = content.write();
+        let expected = expected(&content);
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << (at % 8);
+            damaged(&content, &changed, &expected);
+        }
+        for length in 0..bytes.len() {
+            assert!(open(&bytes[..length]).is_err(), "{length} bytes of {}", bytes.len());
+        }
+        assert!(open(&[&bytes[..], &[0]].concat()).is_err());
+    }
+}
+
+#[test]
+fn damage_to_a_block_is_found_when_the_block_is_used_and_not_before() {
+    let content = content(0xff, 1, 8);
+    let mut bytes = content.write();
+    assert!(bytes.len() > 3 * BLOCK_BYTES / 2, "{} bytes", bytes.len());
+    // The times stand last, before two checksums at least.
+    let at = bytes.len() - 100;
+    bytes[at] ^= 1;
+    let index = open(&bytes).unwrap();
+    let blocks = index.blocks();
+    assert!(index.category("nowhere").unwrap().is_none());
+    let offset = index.times(blocks - 1).unwrap_err().offset;
+    assert!(offset <= at as u64 && at as u64 <= offset + BLOCK_BYTES as u64, "{offset}: {at}");
+}
+
+#[test]
+fn a_file_of_another_store_segment_or_salt_is_refused() {
+    let bytes = content(1, 1, 50).write();
+    let refused = |store: &[u8; 16], segment, salt| {
+        SealedIndex::open(IndexBytes::Heap(bytes.clone()), store, segment, salt).unwrap_err()
+    };
+    assert_eq!(refused(b"another store's.", SEGMENT, SALT), Unusable::Elsewhere);
+    assert_eq!(refused(&STORE, SEGMENT + 1, SALT), Unusable::Elsewhere);
+    assert_eq!(refused(&STORE, SEGMENT, SALT + 1), Unusable::Elsewhere);
+    assert_eq!(open(b"something else").unwrap_err(), Unusable::NotAnIndex);
+    let mut newer = bytes.clone();
+    newer[8] = 9;
+    reseal(&mut newer);
+    // A header of a later format is not looked into, so that its checksums are put right by hand.
+    let sum = crc32fast::hash(&newer[..188]);
+    newer[188..192].copy_from_slice(&sum.to_le_bytes());
+    assert_eq!(open(&newer).unwrap_err(), Unusable::Newer { format: 9, incompatible: 0 });
+}
+
+#[test]
+fn a_block_of_another_segment_does_not_pass() {
+    let content = content(0, 1, 60);
+    let ours = content.write();
+    let mut bytes = ours.clone();
+    bytes[48..56].copy_from_slice(&(SALT + 1).to_le_bytes());
+    let sum = crc32fast::hash(&bytes[..188]);
+    bytes[188..192].copy_from_slice(&sum.to_le_bytes());
+    let index = SealedIndex::open(IndexBytes::Heap(bytes), &STORE, SEGMENT, SALT + 1).unwrap();
+    assert!(index.category("a").is_err() && index.times(0).is_err());
+}
+
+#[test]
+fn a_mapped_file_is_lent_from_and_takes_little_memory() {
+    let content = content(0xff, 1, 8);
+    let bytes = content.write();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("an.index"), &bytes).unwrap();
+    let file = RealDisk::new(directory.path()).unwrap().open("an.index", false).unwrap();
+    let region = file.region().unwrap();
+    let open = || SealedIndex::open(IndexBytes::Mapped(Arc::clone(&region)), &STORE, SEGMENT, SALT);
+    assert!(open().is_err(), "nothing of it is published");
+    region.publish(region.len());
+    let index = open().unwrap();
+    assert!(ask(&index, &content).into_iter().zip(expected(&content)).all(|(one, other)| one.1 == Ok(other.1)));
+    assert!(index.bytes_in_memory() < 2_500 && index.file_bytes() == bytes.len() as u64, "{}", index.bytes_in_memory());
+}
+
+#[test]
+fn files_are_small() {
+    let size = |frames: u32, events: u32, streams: u32| {
+        let mut builder = IndexBuilder::new(hash_seed(&STORE), 0);
+        let mut covers = content(0, 0, 0).covers();
+        let mut random = fastrand::Rng::with_seed(1);
+        for frame in 0..frames {
+            let (stream, name) = (format!("stream-{}", random.u32(0..streams)), format!("name-{}", random.u32(0..8)));
+            let event = |position| IndexedEvent {
+                category: "category",
+                stream: &stream,
+                name: &name,
+                position,
+                occurred_at: Timestamp::UNIX_EPOCH,
+                id: None,
+            };
+            let offset = 4_096 + u64::from(frame) * 64;
+            builder.add(offset, None, Timestamp::UNIX_EPOCH, &[], (0..u64::from(events)).map(event)).unwrap();
+        }
+        covers.end = 4_096 + u64::from(frames) * 64;
+        sized(builder, covers)
+    };
+    let (bytes, count) = size(20_000, 1, 1_000);
+    assert!(bytes < 10 * count, "{bytes} bytes for {count} events");
+    let (bytes, count) = size(1_000, 100, 1_000);
+    assert!(bytes < count, "{bytes} bytes for {count} events");
+}
+
+/// The file's length and how many events it covers.
+fn sized(builder: IndexBuilder, mut covers: Covers) -> (u64, u64) {
+    (covers.count, covers.transactions) = (builder.count(), builder.transactions());
+    covers.first_recorded_at = Some(Timestamp::UNIX_EPOCH);
+    (covers.base, covers.chain.sequence) = (0, u64::from(covers.count));
+    let index = open(&builder.finish(&covers).unwrap()).unwrap();
+    (index.file_bytes(), u64::from(index.covers().count))
+}
