@@ -3,6 +3,7 @@
 use super::encode::{self, Context, TransactionSource};
 use super::event::{EventSource, flag, kind_code};
 use super::frame::{self, FrameHeader, Kind, TABLE_ENTRY_BYTES};
+use super::index_file::{self, IndexHeader, SectionKind, SectionRow};
 use super::place::{Place, aligned};
 use super::segment_header::{self, HEADER_FIELDS, SegmentHeader};
 use super::transaction::put_attributes;
@@ -193,6 +194,87 @@ fn payload_kinds_and_attribute_types_are_as_the_tables_say() {
         (out[3], name)
     });
     assert_eq!(codes("attribute types"), types);
+}
+
+#[test]
+fn the_index_header_is_as_the_table_says() {
+    let header = IndexHeader {
+        store_id: *b"0123456789abcdef",
+        segment: 0x0102_0304_0506_0708,
+        salt: 0x1112_1314_1516_1718,
+        from: 4_096,
+        end: 4_104,
+        base: 0x2122_2324_2526_2728,
+        count: 0x3132_3334,
+        transactions: 0x3536_3738,
+        sequence: 0x4142_4344_4546_4748,
+        link: 0x5152_5354,
+        epoch: 0x5556_5758,
+        recorded_at: Timestamp::from_unix(-3, 0x0102_0304).unwrap(),
+        mark: Place { segment: 0x6162_6364_6566_6768, offset: 0x7172_7374_7576_7778 },
+        closed: true,
+        first_recorded_at: Some(Timestamp::from_unix(-5, 0x0506_0708).unwrap()),
+        born_streams: 0x8182_8384,
+        file_bytes: 0x9192_9394_9596_9798,
+        sections: 0xa1a2_a3a4,
+        tables_crc: 0xb1b2_b3b4,
+    };
+    let encoded = header.encode();
+    let expected: [(&str, &[u8]); 30] = [
+        ("magic", b"STRATIDX"),
+        ("format", &index_file::FORMAT.to_le_bytes()),
+        ("header length", &192_u16.to_le_bytes()),
+        ("compatible", &[0; 4]),
+        ("read-compatible", &[0; 4]),
+        ("incompatible", &[0; 4]),
+        ("store id", b"0123456789abcdef"),
+        ("segment", &header.segment.to_le_bytes()),
+        ("salt", &header.salt.to_le_bytes()),
+        ("from", &header.from.to_le_bytes()),
+        ("end", &header.end.to_le_bytes()),
+        ("base", &header.base.to_le_bytes()),
+        ("count", &header.count.to_le_bytes()),
+        ("transactions", &header.transactions.to_le_bytes()),
+        ("sequence", &header.sequence.to_le_bytes()),
+        ("link", &header.link.to_le_bytes()),
+        ("epoch", &header.epoch.to_le_bytes()),
+        ("recorded, seconds", &(-3_i64).to_le_bytes()),
+        ("recorded, nanoseconds", &0x0102_0304_u32.to_le_bytes()),
+        ("flags", &[0b11, 0, 0, 0]),
+        ("mark, segment", &header.mark.segment.to_le_bytes()),
+        ("mark, offset", &header.mark.offset.to_le_bytes()),
+        ("first recorded, seconds", &(-5_i64).to_le_bytes()),
+        ("first recorded, nanoseconds", &0x0506_0708_u32.to_le_bytes()),
+        ("born", &header.born_streams.to_le_bytes()),
+        ("length", &header.file_bytes.to_le_bytes()),
+        ("sections", &header.sections.to_le_bytes()),
+        ("reserved", &[0; 20]),
+        ("checksum of the tables", &header.tables_crc.to_le_bytes()),
+        ("checksum", &crc32fast::hash(&encoded[..188]).to_le_bytes()),
+    ];
+    let (told, end) = fields("index header", 0);
+    assert_eq!(end, index_file::HEADER_BYTES);
+    check_fields(&told, &encoded, &expected);
+}
+
+#[test]
+fn sections_of_index_files_are_as_the_tables_say() {
+    let (told, end) = fields("index section", 0);
+    assert_eq!(end, index_file::SECTION_BYTES);
+    let mut row = Vec::new();
+    SectionRow { kind: 0x0102, items: 0x0304_0506, offset: 0x1112, length: 0x2122 }.encode(&mut row);
+    let expected: [(&str, &[u8]); 5] = [
+        ("kind", &[2, 1]),
+        ("reserved", &[0; 2]),
+        ("entries", &[6, 5, 4, 3]),
+        ("offset", &0x1112_u64.to_le_bytes()),
+        ("length", &0x2122_u64.to_le_bytes()),
+    ];
+    check_fields(&told, &row, &expected);
+    let kinds: Vec<(u8, &str)> =
+        SectionKind::ALL.iter().map(|(kind, name)| (u8::try_from(kind.place() + 1).unwrap(), *name)).collect();
+    assert_eq!(codes("index sections"), kinds);
+    assert_eq!(fields("index times", 0).1, index_file::TIME_BYTES);
 }
 
 #[test]

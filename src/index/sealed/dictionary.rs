@@ -64,6 +64,15 @@ impl Dictionary {
         if node.is_final() { self.number(output.cat(node.final_output())).map(Some) } else { Ok(None) }
     }
 
+    /// Puts the name with this number into a buffer.
+    pub(super) fn name(&self, file: &Checked, number: u32, into: &mut Vec<u8>) -> Result<(), Damaged> {
+        into.clear();
+        match self.automaton(file)? {
+            Some(automaton) if automaton.get_key_into(u64::from(number), into) => Ok(()),
+            _ => Err(self.damaged()),
+        }
+    }
+
     /// The numbers of the names that begin with these bytes.
     pub(super) fn with_prefix(&self, file: &Checked, prefix: &[u8]) -> Result<Range<u32>, Damaged> {
         let Some(automaton) = self.automaton(file)? else { return Ok(0..0) };

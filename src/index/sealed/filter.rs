@@ -58,3 +58,65 @@ fn makes_sense(head: &[u8], fingerprints: usize) -> bool {
         && all == fingerprints as u64
         && u32::try_from(all).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::sealed::{IndexBytes, checked};
+
+    fn hashes(count: u64) -> Vec<u64> {
+        (1..=count).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect()
+    }
+
+    /// The answer as FORMAT.md tells it.
+    fn told(filter: &[u8], hash: u64) -> bool {
+        let mut fields = Fields::new(filter, 0);
+        let seed = fields.u64().unwrap();
+        let (length, _, sum) = (fields.u32().unwrap(), fields.u32().unwrap(), fields.u32().unwrap());
+        let mut x = hash.wrapping_add(seed);
+        x = (x ^ (x >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        x = (x ^ (x >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        x ^= x >> 33;
+        let h0 = u64::try_from((u128::from(x) * u128::from(sum)) >> 64).unwrap();
+        let (length, mask) = (u64::from(length), u64::from(length) - 1);
+        let places = [h0, (h0 + length) ^ ((x >> 18) & mask), (h0 + 2 * length) ^ (x & mask)];
+        let fingerprint = |place: u64| {
+            let at = HEAD_BYTES + 2 * usize::try_from(place).unwrap();
+            u64::from(u16::from_le_bytes([filter[at], filter[at + 1]]))
+        };
+        places.map(fingerprint).iter().fold((x ^ (x >> 32)) & 0xffff, |sum, one| sum ^ one) == 0
+    }
+
+    #[test]
+    fn filters_answer_as_the_document_says_and_pass_all_that_is_there() {
+        for count in [1, 2, 3, 5, 64, 1_000, 20_000] {
+            let mut bytes = Vec::new();
+            put_filter(&mut bytes, &hashes(count));
+            assert!(bytes.len() as u64 <= 120 + 3 * count, "{} bytes for {count}", bytes.len());
+            let section = Section { items: 1, start: 0, end: bytes.len() };
+            let mut file = bytes.clone();
+            for (block, bytes) in bytes.chunks(16_384).enumerate() {
+                file.extend(checked::block_crc(1, 2, block, bytes));
+            }
+            let file = Checked::new(IndexBytes::Heap(file), 2, 1, 0..bytes.len());
+            let may = |hash| may_contain(&file, &section, hash).unwrap();
+            assert!(hashes(count).into_iter().all(|hash| may(hash) && told(&bytes, hash)));
+            let passed = (0..10_000).filter(|hash| may(*hash)).count();
+            assert!(passed < 5, "{passed} of 10,000 passed");
+            assert!((0..10_000).all(|hash| may(hash) == told(&bytes, hash)));
+        }
+    }
+
+    #[test]
+    fn a_filter_whose_segments_do_not_fit_is_refused() {
+        let mut bytes = Vec::new();
+        put_filter(&mut bytes, &hashes(100));
+        let count = (bytes.len() - HEAD_BYTES) / 2;
+        assert!(makes_sense(&bytes, count) && !makes_sense(&bytes, count - 1));
+        for at in 8..20 {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            assert!(!makes_sense(&changed, count), "byte {at}");
+        }
+    }
+}

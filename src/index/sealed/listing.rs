@@ -35,14 +35,14 @@ impl SealedIndex {
 
     /// Lends category and name of all streams with an event below `sequence_number`, in order.
     pub(crate) fn all_streams(&self, sequence_number: u64, mut each: impl FnMut(&[u8], &[u8])) -> Result<(), Damaged> {
-        let mut categories: Vec<Box<[u8]>> = Vec::new();
-        self.categories.walk(&self.file, &[], |_, name| {
-            categories.push(name.into());
-            Ok(())
-        })?;
+        // A category's streams follow each other.
+        let (mut known, mut category) = (None, Vec::new());
         self.streams_below(&[], sequence_number, |owner, stream| {
-            let category = categories.get(owner as usize);
-            each(category.ok_or_else(|| self.senseless())?, stream);
+            if known != Some(owner) {
+                self.categories.name(&self.file, owner, &mut category)?;
+                known = Some(owner);
+            }
+            each(&category, stream);
             Ok(())
         })
     }
@@ -55,16 +55,13 @@ impl SealedIndex {
     ) -> Result<(), Damaged> {
         let limit = self.limit(sequence_number);
         self.streams.walk(&self.file, prefix, |number, key| {
-            let (owner, stream) = split_stream_key(key).ok_or_else(|| self.senseless())?;
+            let senseless = Damaged { offset: 0, what: "a stream has no category" };
+            let (owner, stream) = split_stream_key(key).ok_or(senseless)?;
             if self.streams.begins_below(&self.file, number, limit)? {
                 each(owner, stream)?;
             }
             Ok(())
         })
-    }
-
-    fn senseless(&self) -> Damaged {
-        Damaged { offset: 0, what: "a stream has no category" }
     }
 
     /// The streams of this name, whatever their category: in the order of their categories' names.
@@ -91,6 +88,10 @@ impl SealedIndex {
             self.stream_names.block(&self.file, number, block.start + block.len, &mut block)?;
             if block.len == 0 {
                 return Ok(());
+            }
+            // A stream has one name. More than there are come from lists that are not what they should be.
+            if out.len() + block.len as usize > self.streams.len() as usize {
+                return Err(Damaged { offset: 0, what: "a stream has several names" });
             }
             out.extend(block.numbers().iter().map(|stream| EntryId(Which::Stream, *stream)));
         }
