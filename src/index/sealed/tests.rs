@@ -26,7 +26,7 @@ fn every_answer_is_the_one_of_the_index_in_memory_and_the_obvious_one() {
             kinds.extend(sections(&bytes));
         }
         if shape % 3 == 0 {
-            kinds.extend(sections(&round_trip(&content(shape | 0xf0, 1, 8))));
+            kinds.extend(sections(&round_trip(&Content::many(shape, 1))));
         }
     }
     assert_eq!(kinds.len(), SectionKind::ALL.len(), "every kind of section was there: {kinds:?}");
@@ -58,7 +58,7 @@ fn a_changed_byte_gives_the_same_answer_or_an_error() {
 
 #[test]
 fn damage_to_a_block_is_found_when_the_block_is_used_and_not_before() {
-    let content = content(0xff, 1, 8);
+    let content = Content::many(0xff, 1);
     let mut bytes = content.write();
     assert!(bytes.len() > 3 * BLOCK_BYTES / 2, "{} bytes", bytes.len());
     // The times stand last, before two checksums at least.
@@ -104,7 +104,7 @@ fn a_block_of_another_segment_does_not_pass() {
 
 #[test]
 fn a_mapped_file_is_lent_from_and_takes_little_memory() {
-    let content = content(0xff, 1, 8);
+    let content = Content::many(0xff, 1);
     let bytes = content.write();
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("an.index"), &bytes).unwrap();

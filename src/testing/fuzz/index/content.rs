@@ -49,23 +49,30 @@ struct Shape {
     given_ids: bool,
 }
 
-impl Content {
-    /// Few transactions from the choices themselves, or many that follow from one of them.
-    pub(crate) fn choose(choices: &mut Choices<'_>) -> Self {
-        let how = choices.byte();
-        let shape = Shape {
+impl Shape {
+    fn of(how: u8) -> Self {
+        Self {
             many_names: how & 1 != 0,
             most_events: if how & 2 != 0 { 300 } else { 3 },
             runs: how & 4 != 0,
             given_ids: how & 8 != 0,
-        };
-        if how & 0xf0 != 0xf0 {
-            return Self::of(choices, &shape, 6);
         }
-        let seed = choices.u64();
+    }
+}
+
+impl Content {
+    /// Few transactions.
+    pub(crate) fn choose(choices: &mut Choices<'_>) -> Self {
+        let shape = Shape::of(choices.byte());
+        Self::of(choices, &shape, 6)
+    }
+
+    /// Many transactions, all of which follow from a seed.
+    #[cfg(test)]
+    pub(crate) fn many(shape: u8, seed: u64) -> Self {
         let mut bytes = vec![0; 16_000];
         fastrand::Rng::with_seed(seed).fill(&mut bytes);
-        Self::of(&mut Choices::new(&bytes), &shape, 300)
+        Self::of(&mut Choices::new(&bytes), &Shape::of(shape), 300)
     }
 
     fn of(choices: &mut Choices<'_>, shape: &Shape, most: usize) -> Self {
