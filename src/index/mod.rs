@@ -9,6 +9,8 @@ mod dictionary;
 #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "asked by sealed indexes"))]
 mod hash;
 mod hot;
+#[cfg_attr(not(test), expect(dead_code, reason = "the writer is about to use it"))]
+mod known;
 #[cfg(all(test, loom))]
 mod loom_models;
 mod postings;

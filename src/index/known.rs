@@ -1,0 +1,184 @@
+//! What the writer knows by heart: streams with their next positions, and where streams, categories and names are entered in the
+//! index being filled. A cache with a bound: what it does not know the indexes do.
+
+use hashbrown::HashTable;
+
+/// Parts of each table, as a power of two: one grows at a time, so that no append waits for all of it to be moved.
+const SHARD_BITS: u32 = 8;
+/// Bytes of a name that lie in its record.
+const INLINE: usize = 22;
+
+/// Records by owner and name, at most about as many as the bound says: those that were not asked for lately are forgotten.
+///
+/// Two generations stand for "lately": a record that is asked for moves to the young one; once that is full the old one is
+/// forgotten, and the young one is the old one.
+#[derive(Debug)]
+pub(super) struct Known<V> {
+    shards: Box<[Shard<V>]>,
+    /// Records of a generation of a shard.
+    most: usize,
+    /// Whether nothing was ever forgotten.
+    complete: bool,
+}
+
+#[derive(Debug)]
+struct Shard<V> {
+    young: HashTable<Record<V>>,
+    old: HashTable<Record<V>>,
+}
+
+#[derive(Debug)]
+struct Record<V> {
+    hash: u64,
+    owner: u32,
+    key: Key,
+    value: V,
+}
+
+/// A name: short ones need no memory of their own.
+#[derive(Debug)]
+enum Key {
+    Short(u8, [u8; INLINE]),
+    Long(Box<[u8]>),
+}
+
+impl Key {
+    fn new(bytes: &[u8]) -> Self {
+        let mut short = [0; INLINE];
+        match (short.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+            (Some(room), Ok(length)) => {
+                room.copy_from_slice(bytes);
+                Key::Short(length, short)
+            }
+            _ => Key::Long(bytes.into()),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Key::Short(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Key::Long(bytes) => bytes,
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Key::Short(..) => 0,
+            Key::Long(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl<V> Record<V> {
+    fn is(&self, hash: u64, owner: u32, key: &[u8]) -> bool {
+        self.hash == hash && self.owner == owner && self.key.bytes() == key
+    }
+}
+
+impl<V> Known<V> {
+    /// Knows nothing yet, and at most about `bound` names later. `complete` if there is nothing to know.
+    pub(super) fn new(bound: usize, complete: bool) -> Self {
+        let shard = || Shard { young: HashTable::new(), old: HashTable::new() };
+        let shards = (0..1 << SHARD_BITS).map(|_| shard()).collect();
+        Self { shards, most: (bound >> (SHARD_BITS + 1)).max(1), complete }
+    }
+
+    /// Whether a name that is not known is not there at all.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// What is known of a name.
+    pub(super) fn get(&mut self, hash: u64, owner: u32, key: &[u8]) -> Option<&mut V> {
+        let shard = self.shards.get_mut(shard_of(hash))?;
+        if !shard.old.is_empty()
+            && let Ok(entry) = shard.old.find_entry(hash, |record| record.is(hash, owner, key))
+        {
+            let (record, _) = entry.remove();
+            // The generation that lost one record has room for it, if need be: nothing is forgotten by being asked for.
+            shard.young.insert_unique(hash, record, |record| record.hash);
+        }
+        shard.young.find_mut(hash, |record| record.is(hash, owner, key)).map(|record| &mut record.value)
+    }
+
+    /// Takes in a name that is not known.
+    pub(super) fn add(&mut self, hash: u64, owner: u32, key: &[u8], value: V) {
+        let most = self.most;
+        let Some(shard) = self.shards.get_mut(shard_of(hash)) else { return };
+        if shard.young.len() >= most {
+            self.complete &= shard.old.is_empty();
+            shard.old = std::mem::take(&mut shard.young);
+        }
+        let record = Record { hash, owner, key: Key::new(key), value };
+        shard.young.insert_unique(hash, record, |record| record.hash);
+    }
+
+    /// How many names are known.
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.young.len() + shard.old.len()).sum()
+    }
+
+    /// Bytes of memory that the records take. Walks all of them.
+    pub(super) fn bytes(&self) -> u64 {
+        let tables = self.shards.iter().flat_map(|shard| [&shard.young, &shard.old]);
+        let of = |table: &HashTable<Record<V>>| {
+            let names: usize = table.iter().map(|record| record.key.heap_bytes()).sum();
+            (table.allocation_size() + names) as u64
+        };
+        tables.map(of).sum()
+    }
+}
+
+/// The upper bits: the tables themselves take the lower ones, and a tag from the uppermost.
+fn shard_of(hash: u64) -> usize {
+    usize::try_from((hash >> (56 - SHARD_BITS)) & ((1 << SHARD_BITS) - 1)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xxhash_rust::xxh3::xxh3_64;
+
+    fn hashed(number: u32) -> (u64, String) {
+        let name = if number % 3 == 0 { format!("{number:040}") } else { number.to_string() };
+        (xxh3_64(name.as_bytes()), name)
+    }
+
+    #[test]
+    fn names_are_known_by_owner_and_key() {
+        let mut known = Known::new(1 << 20, true);
+        for number in 0..10_000_u32 {
+            let (hash, name) = hashed(number);
+            assert!(known.get(hash, number % 2, name.as_bytes()).is_none());
+            known.add(hash, number % 2, name.as_bytes(), number);
+        }
+        for number in 0..10_000_u32 {
+            let (hash, name) = hashed(number);
+            assert_eq!(known.get(hash, number % 2, name.as_bytes()), Some(&mut { number }));
+            assert_eq!(known.get(hash, number % 2 + 1, name.as_bytes()), None);
+            assert_eq!(known.get(hash, number % 2, b"other"), None, "same hash, another name");
+        }
+        assert!(known.is_complete() && known.len() == 10_000);
+    }
+
+    #[test]
+    fn beyond_the_bound_what_was_not_asked_for_lately_is_forgotten() {
+        let mut known = Known::new(4_096, true);
+        for number in 0..100_000_u32 {
+            let (hash, name) = hashed(number);
+            known.add(hash, 0, name.as_bytes(), number);
+            let (hash, name) = hashed(7);
+            if number >= 7 {
+                assert_eq!(known.get(hash, 0, name.as_bytes()), Some(&mut 7), "asked for all the time, at {number}");
+            }
+            assert!(known.len() <= 4_096 + 2 * (1 << SHARD_BITS), "{} are known", known.len());
+        }
+        assert!(!known.is_complete());
+        assert!(known.bytes() > 0);
+    }
+
+    #[test]
+    fn a_record_of_a_short_name_fills_a_cache_line() {
+        assert_eq!(size_of::<Record<[u64; 3]>>(), 64);
+    }
+}
