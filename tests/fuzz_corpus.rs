@@ -77,6 +77,11 @@ fn headers() {
 }
 
 #[test]
+fn index_files() {
+    run("index", 1_000, fuzz::index);
+}
+
+#[test]
 fn directories() {
     run("directory", 500, fuzz::directory);
 }

@@ -7,7 +7,7 @@ use crate::format::digest;
 use crate::format::encode::{self, TransactionSource};
 use crate::format::event::EventSource;
 use crate::format::place::{Place, aligned};
-use crate::index::Addition;
+use crate::index::{Addition, PostingPlace, stream_hash};
 use crate::vocabulary::append::{self, Append, AppendPart};
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::condition::{Condition, Refusal, UnmetCondition};
@@ -113,6 +113,9 @@ impl Engine {
         if seat.sequence.saturating_add(count) > SEQUENCE_LIMIT {
             return Err(too_much(LimitedThing::LogEvents, seat.sequence.saturating_add(count), SEQUENCE_LIMIT));
         }
+        if seat.end - seat.segment.start.offset >= self.settings.part_bytes {
+            self.split(seat);
+        }
         let limit = self.settings.limits.transaction_bytes;
         let mut crc = self.encode(seat, source, recorded_at, events(), limit)?;
         if !seat.fits(seat.frame.len()) {
@@ -126,8 +129,9 @@ impl Engine {
             name: event.name,
             position: event.position,
         });
-        let indexed = seat.segment.index.add(seat.end, source.id.map(|(id, _)| id), additions);
-        if indexed.is_err() {
+        let hot = seat.segment.index().hot();
+        let indexed = hot.map(|index| index.add(seat.end, source.id.map(|(id, _)| id), additions));
+        if !matches!(indexed, Some(Ok(()))) {
             let cause = self.set_poison("the index of the active segment is full");
             return Err(AppendError::Poisoned { cause, unknown: false });
         }
@@ -161,7 +165,7 @@ impl Engine {
         let many = append.parts.len() > FEW_PARTS;
         let mut next_of: HashMap<&Stream, u64> = HashMap::new();
         for (index, part) in append.parts.iter().enumerate() {
-            let before = self.next_position(part.stream);
+            let before = self.next_position(part.stream)?;
             if !part.condition.is_any() {
                 self.judge_part(seat, part.stream, part.condition, before)?;
             }
@@ -200,13 +204,21 @@ impl Engine {
     }
 
     /// The position of a stream's next event, everything staged included.
-    pub(super) fn next_position(&self, stream: &Stream) -> u64 {
-        let segments = self.horizon.segments();
-        let found = segments.iter().rev().find_map(|segment| {
-            let entry = segment.index.stream(stream.category(), stream.stream())?;
-            Some(segment.index.next_position(entry))
-        });
-        found.unwrap_or(0)
+    ///
+    /// # Errors
+    /// [`AppendError::Corrupt`] when that would need a part of the log that is damaged.
+    pub(super) fn next_position(&self, stream: &Stream) -> Result<u64, AppendError> {
+        let hash = stream_hash(self.hash_seed, stream.category(), stream.stream());
+        for segment in self.horizon.segments().iter().rev() {
+            let next = segment.ask(|index| {
+                let entry = index.stream(stream.category(), stream.stream(), hash)?;
+                entry.map(|entry| index.next_position(entry)).transpose()
+            })?;
+            if let Some(next) = next {
+                return Ok(next);
+            }
+        }
+        Ok(0)
     }
 
     /// Lends the last event of a stream that has one, be it staged or not.
@@ -216,16 +228,16 @@ impl Engine {
         stream: &Stream,
         look: impl FnOnce(&EventRef<'_>) -> T,
     ) -> Result<T, AppendError> {
+        let hash = stream_hash(self.hash_seed, stream.category(), stream.stream());
         let segments = self.horizon.segments();
         for segment in segments.iter().rev() {
-            let Some(entry) = segment.index.stream(stream.category(), stream.stream()) else {
-                continue;
-            };
-            let last = segment.index.count_below(entry, u64::MAX).saturating_sub(1);
-            let found = segment.index.event_at(entry, last, &mut crate::index::RunPlace::default());
-            let Some((number, offset)) = found.and_then(|n| Some((n, segment.index.frame_of(n)?))) else {
-                continue;
-            };
+            let last = segment.ask(|index| {
+                let Some(entry) = index.stream(stream.category(), stream.stream(), hash)? else { return Ok(None) };
+                let last = index.len(entry)?.saturating_sub(1);
+                let Some(number) = index.event_at(entry, last, &mut PostingPlace::default())? else { return Ok(None) };
+                Ok(index.frame_of(number)?.map(|offset| (number, offset)))
+            })?;
+            let Some((number, offset)) = last else { continue };
             return self.with_frame(seat, segment, offset, |frame| {
                 let index = u32::try_from(number - frame.header.sequence).unwrap_or(u32::MAX);
                 let check = Some(FrameCheck::new(segment.header.salt, offset));
@@ -275,7 +287,7 @@ impl Engine {
     fn find_transaction(&self, seat: &Seat, id: &str) -> Result<Option<(Receipt, Digest)>, AppendError> {
         let segments = self.horizon.segments();
         for segment in segments.iter().rev() {
-            for offset in segment.index.transactions_with(id) {
+            for offset in segment.ask(|index| index.transactions_with(id))? {
                 let check = FrameCheck::new(segment.header.salt, offset);
                 let found = self.with_frame(seat, segment, offset, |frame| self.receipt_of(frame, id, check))?;
                 let found =

@@ -1,6 +1,7 @@
 //! What is staged and not yet in its file: bytes by place, and what becomes visible with them.
 
-use super::{Engine, LiveSegment, Records};
+use super::live::LiveSegment;
+use super::{Engine, Records};
 use crate::format::place::Place;
 use crate::vocabulary::error::IoFailure;
 use crate::vocabulary::time::Timestamp;

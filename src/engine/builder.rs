@@ -1,22 +1,36 @@
 //! Building indexes and system records while the log is read.
 
+use super::Records;
 use super::batch::apply;
-use super::{LiveSegment, Records};
-use crate::disk::DiskFile;
+use super::closing::Closing;
+use super::live::LiveSegment;
+use crate::disk::{Disk, DiskFile};
 use crate::format::decode::{FrameView, NameCache};
 use crate::format::event_id::IdSeed;
 use crate::format::frame::Kind;
 use crate::format::place::Place;
 use crate::format::segment_header::SegmentHeader;
-use crate::index::{Addition, HotIndex};
-use crate::log::Visitor;
+use crate::index::sealed::{IndexBytes, SealedIndex};
+use crate::index::{Addition, PartIndex};
+use crate::log::{Visitor, index_name};
+use crate::segment::{Chain, Start};
 use crate::vocabulary::error::IoFailure;
 use crate::vocabulary::event::EventRef;
 use crate::vocabulary::time::Timestamp;
-use std::sync::{Arc, OnceLock};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// What was built.
+pub(super) struct Built {
+    pub(super) segments: Vec<LiveSegment>,
+    pub(super) records: Records,
+    pub(super) first_recorded_at: Option<Timestamp>,
+}
 
 /// Builds indexes and records while the log is read.
 pub(super) struct Builder<'p> {
+    /// Where index files are looked for; who reads every byte looks for none.
+    disk: Option<&'p dyn Disk>,
     index_seed: u64,
     /// Whether positions are checked too: what verifying does beyond opening.
     thorough: bool,
@@ -27,44 +41,105 @@ pub(super) struct Builder<'p> {
     pub(super) events: u64,
     /// What opening has no use for, and a store as it was written does not have: where it was first seen, and what it is.
     pub(super) odd: Option<(Place, &'static str)>,
+    /// The names of the index files that are in use.
+    pub(super) index_files: HashSet<String>,
     pub(super) progress: Option<&'p mut dyn FnMut(u64, u64)>,
 }
 
-impl Builder<'_> {
-    pub(super) fn new(index_seed: u64, thorough: bool) -> Self {
+impl<'p> Builder<'p> {
+    /// For opening a store, by what its index files say where there are some.
+    pub(super) fn opening(disk: &'p dyn Disk, index_seed: u64) -> Self {
+        Self { disk: Some(disk), index_seed, ..Self::thorough() }.checking_positions(false)
+    }
+
+    /// For reading every byte.
+    pub(super) fn thorough() -> Self {
         Self {
-            index_seed,
-            thorough,
+            disk: None,
+            index_seed: 0,
+            thorough: true,
             segments: Vec::new(),
             records: Records::new(),
             seed: IdSeed::of(&[0; 16]),
             first_recorded_at: None,
             events: 0,
             odd: None,
+            index_files: HashSet::new(),
             progress: None,
         }
     }
 
+    /// What was built, apart from the disk that it was read from.
+    pub(super) fn built(self) -> Built {
+        let Self { segments, records, first_recorded_at, .. } = self;
+        Built { segments, records, first_recorded_at }
+    }
+
+    fn checking_positions(mut self, thorough: bool) -> Self {
+        self.thorough = thorough;
+        self
+    }
+
     fn next_position(&self, event: &EventRef<'_>) -> u64 {
         let found = self.segments.iter().rev().find_map(|segment| {
-            let entry = segment.index.stream(event.category(), event.stream())?;
-            Some(segment.index.next_position(entry))
+            let index = segment.index().hot()?;
+            Some(index.next_position(index.stream(event.category(), event.stream())?))
         });
         found.unwrap_or(0)
+    }
+
+    /// The index file of a segment's frames from `start` on, if there is one that fits.
+    fn index_file(&mut self, header: &SegmentHeader, start: &Start) -> Option<SealedIndex> {
+        let name = index_name(header.number, start.offset);
+        // Whatever is wrong with a hint, the log itself can be read instead.
+        let region = self.disk?.open(&name, false).and_then(|file| file.region()).ok()?;
+        region.publish(region.len());
+        let bytes = IndexBytes::Mapped(region);
+        let index = SealedIndex::open(bytes, &header.store_id, header.number, header.salt).ok()?;
+        let (covers, before) = (index.covers(), start.chain);
+        let follows = covers.from == start.offset
+            && covers.end > covers.from
+            && covers.end <= header.length
+            && covers.base == before.sequence
+            && covers.chain.epoch >= before.epoch
+            && covers.chain.recorded_at >= before.recorded_at;
+        self.index_files.insert(name);
+        follows.then_some(index)
     }
 }
 
 impl Visitor for Builder<'_> {
-    fn segment(&mut self, header: &SegmentHeader, file: &Arc<dyn DiskFile>, base: u64) -> Result<(), IoFailure> {
+    fn segment(&mut self, header: &SegmentHeader, file: &Arc<dyn DiskFile>, start: &Start) -> Result<(), IoFailure> {
         self.seed = IdSeed::of(&header.store_id);
-        self.segments.push(LiveSegment {
-            header: header.clone(),
-            file: Arc::clone(file),
-            region: file.region()?,
-            index: HotIndex::new(base, self.index_seed),
-            sealed_end: OnceLock::new(),
-        });
+        let (file, region) = (Arc::clone(file), file.region()?);
+        self.segments.push(LiveSegment::empty(header.clone(), file, region, *start, self.index_seed));
         Ok(())
+    }
+
+    fn known(
+        &mut self,
+        header: &SegmentHeader,
+        file: &Arc<dyn DiskFile>,
+        start: &Start,
+    ) -> Result<Option<(u64, Chain)>, IoFailure> {
+        let Some(index) = self.index_file(header, start) else { return Ok(None) };
+        let Ok(records) = index.records() else { return Ok(None) };
+        let covers = index.covers().clone();
+        apply(&mut self.records, &records);
+        self.events += u64::from(covers.count);
+        if let Some(first) = covers.first_recorded_at {
+            self.first_recorded_at.get_or_insert(first);
+        }
+        let (file, region) = (Arc::clone(file), file.region()?);
+        let part = PartIndex::Sealed(Box::new(index));
+        self.segments.push(LiveSegment::new(header.clone(), file, region, *start, part));
+        Ok(Some((covers.end, covers.chain)))
+    }
+
+    fn nothing_behind(&mut self, place: Place, chain: &Chain) -> bool {
+        let Some(segment) = self.segments.last() else { return false };
+        let closed = self.disk.and_then(|disk| Closing::read(disk).ok());
+        closed.is_some_and(|closed| closed == Closing::of(&segment.header, place, chain))
     }
 
     fn frame(&mut self, place: Place, frame: &FrameView<'_>) -> Result<(), &'static str> {
@@ -93,7 +168,8 @@ impl Visitor for Builder<'_> {
             position: event.parts.position,
         });
         let id = frame.sections.id_text(frame.bytes);
-        segment.index.add(place.offset, id, additions).map_err(|_| "the segment holds more than an index can")?;
+        let index = segment.index().hot().ok_or("a frame stands where its segment's are complete")?;
+        index.add(place.offset, id, additions).map_err(|_| "the segment holds more than an index can")?;
         apply(&mut self.records, &records);
         self.events += events.len() as u64;
         if !events.is_empty() {

@@ -61,6 +61,11 @@ impl Engine {
         self.do_chore(Chore::Watermark);
     }
 
+    /// Makes the index files that can be made.
+    pub(crate) fn index_by_hand(&self) {
+        self.do_chore(Chore::Index);
+    }
+
     /// How the log ended when it was opened.
     pub(crate) fn found(&self) -> &Tail {
         &self.found

@@ -1,18 +1,22 @@
 //! Reading events: which numbers a scan asks for, and the events behind them.
 
+use super::Engine;
+use super::live::LiveSegment;
 use super::snapshot::Snapshot;
-use super::{Engine, LiveSegment};
 use crate::disk::RegionBytes;
 use crate::format::decode::{EventFault, FrameCheck, FrameView, NameCache};
 use crate::format::event_id::IdSeed;
 use crate::format::frame::FrameHeader;
 use crate::format::transaction::Sections;
-use crate::index::{EntryId, RunPlace};
+use crate::index::sealed::Damaged;
+use crate::index::stream_hash;
+use crate::index::{EntryId, PartIndex, PostingPlace};
 use crate::vocabulary::error::ReadError;
 use crate::vocabulary::event::{EventRef, Parts, StoredEvent};
 use crate::vocabulary::identifier::Identifier;
 use crate::vocabulary::query::ScanQuery;
 use bytes::Bytes;
+use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
@@ -39,7 +43,7 @@ impl Engine {
     pub(crate) fn scan(&self, query: &ScanQuery) -> Result<Cursor, ReadError> {
         query.check()?;
         let snapshot = self.snapshot()?;
-        let numbers = Numbers::new(query, &snapshot);
+        let numbers = Numbers::new(query, &snapshot, self.hash_seed)?;
         // After a failed sync nobody knows what the system's memory will show of what was not durable.
         let verify = self.settings.verify_reads || self.poison().is_some();
         let frames = Frames::new(self.seed, verify);
@@ -58,18 +62,19 @@ impl Engine {
 }
 
 impl Cursor {
-    fn next_number(&mut self) -> Option<u64> {
-        self.rest = self.rest.checked_sub(1)?;
-        let number = self.numbers.next(&self.snapshot);
+    fn next_number(&mut self) -> Result<Option<u64>, ReadError> {
+        let Some(rest) = self.rest.checked_sub(1) else { return Ok(None) };
+        self.rest = rest;
+        let number = self.numbers.next(&self.snapshot).inspect_err(|_| self.rest = 0)?;
         if number.is_none() {
             self.rest = 0;
         }
-        number
+        Ok(number)
     }
 
     /// The next event, owned.
     fn next_event(&mut self) -> Result<Option<StoredEvent>, ReadError> {
-        let Some(number) = self.next_number() else {
+        let Some(number) = self.next_number()? else {
             return Ok(None);
         };
         let found = self.frames.event(&self.snapshot, number).inspect_err(|_| self.rest = 0)?;
@@ -109,7 +114,7 @@ impl Cursor {
     /// # Errors
     /// [`ReadError`]; after one the cursor is at its end.
     pub(crate) fn visit(&mut self, visitor: &mut dyn FnMut(&EventRef<'_>) -> ControlFlow<()>) -> Result<(), ReadError> {
-        while let Some(number) = self.next_number() {
+        while let Some(number) = self.next_number()? {
             let found = self.frames.event(&self.snapshot, number).inspect_err(|_| self.rest = 0)?;
             if visitor(&EventRef { data: found.frame, parts: found.parts }).is_break() {
                 self.rest = 0;
@@ -132,11 +137,13 @@ struct Numbers {
     segment: Option<usize>,
     /// What is left of the segment's postings.
     postings: Option<(EntryId, Range<u32>)>,
-    run: RunPlace,
+    place: PostingPlace,
+    /// The hash of the stream that is asked for.
+    hash: u64,
 }
 
 impl Numbers {
-    fn new(query: &ScanQuery, snapshot: &Snapshot) -> Self {
+    fn new(query: &ScanQuery, snapshot: &Snapshot, seed: u64) -> Result<Self, ReadError> {
         let range = query.range(snapshot.revision);
         let segment = match (range.is_empty(), query.reverse) {
             (true, _) => None,
@@ -150,56 +157,73 @@ impl Numbers {
             reverse: query.reverse,
             segment,
             postings: None,
-            run: RunPlace::default(),
+            place: PostingPlace::default(),
+            hash: match &query.target {
+                Identifier::Stream(stream) => stream_hash(seed, stream.category(), stream.stream()),
+                _ => 0,
+            },
         };
-        numbers.postings = numbers.postings_of(snapshot);
-        numbers
+        numbers.postings = numbers.postings_of(snapshot)?;
+        Ok(numbers)
     }
 
-    fn next(&mut self, snapshot: &Snapshot) -> Option<u64> {
+    fn next(&mut self, snapshot: &Snapshot) -> Result<Option<u64>, ReadError> {
         if matches!(self.target, Identifier::Log(_)) {
-            return if self.reverse { self.range.next_back() } else { self.range.next() };
+            return Ok(if self.reverse { self.range.next_back() } else { self.range.next() });
         }
         loop {
-            let index = self.segment?;
+            let Some(index) = self.segment else { return Ok(None) };
             if let Some((entry, rest)) = &mut self.postings {
                 let at = if self.reverse { rest.next_back() } else { rest.next() };
-                if let Some(at) = at {
-                    return snapshot.segment(index)?.index.event_at(*entry, at, &mut self.run);
+                if let (Some(at), Some(segment)) = (at, snapshot.segment(index)) {
+                    let (entry, place) = (*entry, Cell::new(self.place));
+                    let number = segment.ask(|index| {
+                        let mut looked = place.get();
+                        let number = index.event_at(entry, at, &mut looked);
+                        place.set(looked);
+                        number
+                    });
+                    self.place = place.get();
+                    return Ok(number?);
                 }
             }
             self.segment = if self.reverse { index.checked_sub(1) } else { Some(index + 1) };
-            let next = snapshot.segment(self.segment?)?;
-            let beyond = match self.reverse {
-                false => next.index.base() >= self.range.end,
-                true => next.index.base() + u64::from(next.index.count()) <= self.range.start,
-            };
-            if beyond {
+            let next = self.segment.and_then(|next| snapshot.segment(next));
+            let within = next.is_some_and(|next| match self.reverse {
+                false => next.base() < self.range.end,
+                true => next.base() + u64::from(next.index().count()) > self.range.start,
+            });
+            if !within {
                 self.segment = None;
-                return None;
+                return Ok(None);
             }
-            self.run = RunPlace::default();
-            self.postings = self.postings_of(snapshot);
+            self.place = PostingPlace::default();
+            self.postings = self.postings_of(snapshot)?;
         }
     }
 
     /// The postings of the target in the current segment, within the bounds.
-    fn postings_of(&self, snapshot: &Snapshot) -> Option<(EntryId, Range<u32>)> {
-        let index = &snapshot.segment(self.segment?)?.index;
+    fn postings_of(&self, snapshot: &Snapshot) -> Result<Option<(EntryId, Range<u32>)>, ReadError> {
+        let Some(segment) = self.segment.and_then(|index| snapshot.segment(index)) else { return Ok(None) };
+        Ok(segment.ask(|index| self.postings_in(index))?)
+    }
+
+    fn postings_in(&self, index: &PartIndex) -> Result<Option<(EntryId, Range<u32>)>, Damaged> {
         let entry = match &self.target {
-            Identifier::Log(_) => return None,
+            Identifier::Log(_) => None,
             Identifier::Category(category) => index.category(category.category())?,
-            Identifier::Stream(stream) => index.stream(stream.category(), stream.stream())?,
+            Identifier::Stream(stream) => index.stream(stream.category(), stream.stream(), self.hash)?,
         };
-        let start = if self.range.start <= index.base() { 0 } else { index.count_below(entry, self.range.start) };
-        let end = index.count_below(entry, self.range.end);
+        let Some(entry) = entry else { return Ok(None) };
+        let start = if self.range.start <= index.base() { 0 } else { index.count_below(entry, self.range.start)? };
+        let end = index.count_below(entry, self.range.end)?;
         let mut range = start..end;
         if matches!(self.target, Identifier::Stream(_)) {
-            let first = index.first_position(entry);
+            let first = index.first_position(entry)?;
             let within = |position: u64| u32::try_from(position.saturating_sub(first)).unwrap_or(u32::MAX);
             range = range.start.max(within(self.positions.start))..range.end.min(within(self.positions.end));
         }
-        Some((entry, range))
+        Ok(Some((entry, range)))
     }
 }
 
@@ -265,7 +289,7 @@ impl Frames {
     }
 
     fn open_frame(&self, segment: &LiveSegment, index: usize, number: u64) -> Result<OpenFrame, ReadError> {
-        let offset = segment.index.frame_of(number).ok_or_else(|| gone(number))?;
+        let offset = segment.ask(|index| index.frame_of(number))?.ok_or_else(|| gone(number))?;
         let published = segment.region.published();
         let view = segment.region.slice(offset..published).and_then(FrameView::open);
         let view = view.ok_or_else(|| segment.corrupt(offset, "no frame stands where the index says one does"))?;

@@ -1,7 +1,8 @@
 //! Reading transactions: frame by frame, events and system records together.
 
+use super::Engine;
+use super::live::LiveSegment;
 use super::snapshot::Snapshot;
-use super::{Engine, LiveSegment};
 use crate::format::decode::{FrameCheck, FrameView, NameCache};
 use crate::format::event_id::IdSeed;
 use crate::format::frame::Kind;
@@ -52,7 +53,7 @@ impl Engine {
     pub(crate) fn transaction(&self, id: &str) -> Result<Option<StoredTransaction>, ReadError> {
         let snapshot = self.snapshot()?;
         for segment in snapshot.segments.iter().rev() {
-            for offset in segment.index.transactions_with(id) {
+            for offset in segment.ask(|index| index.transactions_with(id))? {
                 // What is staged is indexed, and not there yet for readers; nor is what a failed sync has left.
                 let published = segment.region.published();
                 let Some(bytes) = segment.region.slice(offset..published).filter(|bytes| !bytes.is_empty()) else {
@@ -75,7 +76,7 @@ impl FrameWalk {
         let Some(segment) = self.snapshot.segment(index) else {
             return Ok(());
         };
-        let Some(offset) = segment.index.frame_of(before) else {
+        let Some(offset) = segment.ask(|index| index.frame_of(before))? else {
             return Err(segment.corrupt(0, format!("the index does not know the event with sequence number {before}")));
         };
         let bytes = segment.region.slice(offset..segment.region.published()).unwrap_or_default();
@@ -103,7 +104,7 @@ impl FrameWalk {
             }
             if self.offset >= sealed.min(segment.region.published()) {
                 self.segment += 1;
-                self.offset = HEADER_BYTES;
+                self.offset = self.snapshot.segment(self.segment).map_or(HEADER_BYTES, |next| next.start.offset);
                 continue;
             }
             let offset = self.offset;

@@ -56,6 +56,12 @@ impl<S> Horizon<S> {
         self.segments.store(Arc::new(segments));
     }
 
+    /// Puts another list in place of the one there is: the same segments, or some of them under another index. For one thread at
+    /// a time, which keeps whoever extends the list out.
+    pub(super) fn replace(&self, segments: Vec<Arc<S>>) {
+        self.segments.store(Arc::new(segments));
+    }
+
     /// Lets readers see the log up to `end`, which holds `revision` events. All of that is in its place.
     pub(super) fn publish(&self, end: Place, revision: u64) {
         self.revision.raise(revision);

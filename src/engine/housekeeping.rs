@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::due::Due;
+use super::indexing::Indexed;
 use super::seat::{Added, Seat};
 use crate::disk::ForkGuard;
 use crate::format::encode;
@@ -12,7 +13,7 @@ use arc_swap::ArcSwapOption;
 use crossbeam::channel::{RecvTimeoutError, Sender, unbounded};
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,9 @@ pub(super) struct Chores {
     preparing_after: AtomicU64,
     sync_due: Due,
     watermark_due: Due,
+    index_due: Due,
+    /// Whether what is to be indexed next is not durable yet.
+    index_waits: AtomicBool,
     /// The end of the log when the watermark chore last looked.
     last_seen: AtomicU64,
     /// The end of the log when the watermark chore was last done.
@@ -44,6 +48,7 @@ pub(super) enum Chore {
     Prepare { after: u64 },
     Sync,
     Watermark,
+    Index,
 }
 
 struct Order {
@@ -99,10 +104,19 @@ impl Chores {
         if !engine.is_sync() {
             self.ask(Chore::Sync, Duration::ZERO);
         }
+        self.after_part();
     }
 
-    /// Asks for a watermark once the store is idle.
+    /// Asks for the index of a part that is complete.
+    pub(super) fn after_part(&self) {
+        self.ask_once(&self.index_due, Chore::Index, Duration::ZERO);
+    }
+
+    /// Asks for a watermark once the store is idle, and for the index of what has become durable.
     pub(super) fn after_commit(&self) {
+        if self.index_waits.load(Ordering::Relaxed) && self.index_waits.swap(false, Ordering::AcqRel) {
+            self.after_part();
+        }
         self.ask_once(&self.watermark_due, Chore::Watermark, IDLE);
     }
 
@@ -217,6 +231,13 @@ impl Engine {
                     self.chores.ask_once(&self.chores.watermark_due, Chore::Watermark, IDLE);
                 }
             }
+            Chore::Index => {
+                self.chores.index_due.begin();
+                // A failure has poisoned the store, which is how appenders learn of it.
+                if let Ok(Indexed::NotDurable) = self.index_complete() {
+                    self.chores.index_waits.store(true, Ordering::Release);
+                }
+            }
             Chore::Watermark => {
                 if self.watermark_if_idle() {
                     self.chores.watermark_due.begin();
@@ -324,7 +345,8 @@ impl Engine {
         let (revision, segments) = self.horizon.snapshot();
         let durable = self.durable_place();
         if durable < end || self.durable_revision.get() < revision {
-            for segment in segments.iter().filter(|segment| segment.header.number >= durable.segment) {
+            let unsynced = segments.iter().filter(|part| part.header.number >= durable.segment);
+            for segment in unsynced.filter(|part| part.begins_segment()) {
                 if let Err(failure) = segment.file.sync() {
                     let cause = self.set_poison(&failure.to_string());
                     return Err(AppendError::Poisoned { cause, unknown: false });

@@ -2,9 +2,12 @@
 
 use super::Engine;
 use super::snapshot::Snapshot;
+use crate::index::PartIndex;
+use crate::index::sealed::Damaged;
 use crate::vocabulary::error::ReadError;
 use crate::vocabulary::stats::Stats;
-use std::collections::{BTreeSet, HashSet};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 impl Engine {
     /// The names of all categories, in order of their bytes.
@@ -12,7 +15,8 @@ impl Engine {
     /// # Errors
     /// [`ReadError`].
     pub(crate) fn categories(&self) -> Result<Vec<String>, ReadError> {
-        Ok(ordered(self.snapshot()?.category_names()))
+        let snapshot = self.snapshot()?;
+        snapshot.names(|index, add| index.category_names(snapshot.revision, add))
     }
 
     /// The names of a category's streams, in order of their bytes.
@@ -21,8 +25,7 @@ impl Engine {
     /// [`ReadError`].
     pub(crate) fn streams(&self, category: &str) -> Result<Vec<String>, ReadError> {
         let snapshot = self.snapshot()?;
-        let names = snapshot.segments.iter().flat_map(|s| s.index.stream_names(category, snapshot.revision)).collect();
-        Ok(ordered(names))
+        snapshot.names(|index, add| index.stream_names(category, snapshot.revision, add))
     }
 
     /// Figures about the store.
@@ -32,18 +35,21 @@ impl Engine {
     pub(crate) fn stats(&self) -> Result<Stats, ReadError> {
         let snapshot = self.snapshot()?;
         let segments = &snapshot.segments;
-        let streams: HashSet<(&[u8], &[u8])> =
-            segments.iter().flat_map(|segment| segment.index.all_streams(snapshot.revision)).collect();
+        let categories = snapshot.names(|index, add| index.category_names(snapshot.revision, add))?;
         let prepared = self.prepared_bytes();
+        let files = || segments.iter().filter(|part| part.begins_segment());
         Ok(Stats {
             events: snapshot.revision,
-            transactions: segments.iter().map(|segment| segment.index.transactions()).sum(),
-            categories: snapshot.category_names().len() as u64,
-            streams: streams.len() as u64,
-            segments: segments.len() as u64,
-            log_bytes: segments.iter().map(|segment| segment.region.published()).sum(),
-            file_bytes: segments.iter().map(|segment| segment.header.length).sum::<u64>() + prepared,
-            index_bytes: segments.iter().map(|segment| segment.index.bytes()).sum(),
+            transactions: segments.iter().map(|part| part.index().transactions()).sum(),
+            categories: categories.len() as u64,
+            streams: segments.iter().map(|part| part.index().born_streams(snapshot.revision)).sum(),
+            segments: files().count() as u64,
+            unindexed_segments: self.unindexed_segments() as u64,
+            log_bytes: files().map(|segment| segment.region.published()).sum(),
+            file_bytes: files().map(|segment| segment.header.length).sum::<u64>()
+                + segments.iter().map(|part| part.index().file_bytes()).sum::<u64>()
+                + prepared,
+            index_bytes: segments.iter().map(|part| part.index().bytes()).sum(),
             first_recorded_at: self.first_recorded_at.get().copied(),
             last_recorded_at: *self.last_recorded_at.lock(),
         })
@@ -51,12 +57,23 @@ impl Engine {
 }
 
 impl Snapshot {
-    fn category_names(&self) -> BTreeSet<&[u8]> {
-        self.segments.iter().flat_map(|segment| segment.index.category_names(self.revision)).collect()
+    /// The names that `each` takes from the parts' indexes, each once, in order of their bytes.
+    fn names(
+        &self,
+        each: impl Fn(&PartIndex, &mut dyn FnMut(&[u8])) -> Result<(), Damaged>,
+    ) -> Result<Vec<String>, ReadError> {
+        let names = RefCell::new(BTreeSet::new());
+        for part in self.segments.iter() {
+            part.ask(|index| {
+                each(index, &mut |name| {
+                    let mut names = names.borrow_mut();
+                    if !names.contains(name) {
+                        names.insert(name.to_vec());
+                    }
+                })
+            })?;
+        }
+        // They were text when they were written, and what was read of them was verified.
+        Ok(names.into_inner().into_iter().map(|name| String::from_utf8_lossy(&name).into_owned()).collect())
     }
-}
-
-/// Names as text. They were text when they were written, and their checksums were verified when they were read.
-fn ordered(names: BTreeSet<&[u8]>) -> Vec<String> {
-    names.into_iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
 }

@@ -9,6 +9,7 @@ mod batch;
 mod builder;
 #[cfg(feature = "testing")]
 mod by_hand;
+mod closing;
 mod commit;
 mod cursor;
 mod due;
@@ -19,7 +20,9 @@ mod frames;
 mod gathering;
 mod horizon;
 mod housekeeping;
+mod indexing;
 mod lists;
+mod live;
 #[cfg(all(test, any(loom, shuttle)))]
 mod model;
 mod open;
@@ -46,11 +49,9 @@ pub use salvage::{DroppedRange, Keep, KeptRange, MissingEvents, SalvageReport, W
 pub(crate) use verify::verify_on;
 pub use verify::{Verdict, VerifyProgress, VerifyReport, verify};
 
-use crate::disk::{Disk, DiskFile, ForkGuard, Lock, Region};
+use crate::disk::{Disk, ForkGuard, Lock};
 use crate::format::event_id::IdSeed;
 use crate::format::place::Place;
-use crate::format::segment_header::SegmentHeader;
-use crate::index::HotIndex;
 #[cfg(feature = "testing")]
 use crate::log::Tail;
 use crate::vocabulary::error::{AppendError, ReadError};
@@ -64,6 +65,7 @@ use commit::Commit;
 use crossbeam::utils::CachePadded;
 use horizon::Horizon;
 use housekeeping::Chores;
+use live::LiveSegment;
 use open::Settings;
 use parking_lot::{Mutex, RwLock};
 use rotate::Slot;
@@ -71,17 +73,6 @@ use seat::Seat;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-
-/// A segment that is part of the log.
-#[derive(Debug)]
-pub(crate) struct LiveSegment {
-    pub(crate) header: SegmentHeader,
-    pub(crate) file: Arc<dyn DiskFile>,
-    pub(crate) region: Arc<Region>,
-    pub(crate) index: HotIndex,
-    /// Where its frames end, once another segment follows.
-    pub(crate) sealed_end: OnceLock<u64>,
-}
 
 /// System records by namespace and key.
 pub(crate) type Records = BTreeMap<(Arc<str>, Arc<str>), Bytes>;
@@ -93,8 +84,10 @@ pub(crate) struct Engine {
     disk: Arc<dyn Disk>,
     store_id: [u8; 16],
     seed: IdSeed,
-    /// Seeds the hash tables of the indexes.
+    /// Seeds the hash tables of the indexes in memory.
     index_seed: u64,
+    /// Seeds the hashes that index files hold.
+    hash_seed: u64,
     /// What readers may see.
     horizon: Horizon<LiveSegment>,
     /// The place up to which everything is durable, and the revision there.
@@ -107,6 +100,10 @@ pub(crate) struct Engine {
     /// Held by who syncs when appenders do not wait for it.
     syncing: Mutex<()>,
     prepared: Mutex<Slot>,
+    /// Held by who makes index files.
+    indexing: Mutex<()>,
+    /// Held by who changes the list of segments.
+    listing: Mutex<()>,
     chores: Chores,
     records: RwLock<Records>,
     closed: AtomicBool,

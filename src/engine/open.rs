@@ -1,10 +1,12 @@
 //! Opening, closing and verifying a store.
 
 use super::batch::InFlight;
-use super::builder::Builder;
+use super::builder::{Builder, Built};
+use super::closing::Closing;
 use super::commit::Commit;
 use super::horizon::Horizon;
 use super::housekeeping::Chores;
+use super::indexing::{PART_BYTES, PARTS_A_SEGMENT};
 use super::rotate::{Slot, new_header, random_word};
 use super::seat::Seat;
 use super::{Engine, LiveSegment, Records};
@@ -14,7 +16,9 @@ use crate::format::event::EventSource;
 use crate::format::event_id::IdSeed;
 use crate::format::frame::Kind;
 use crate::format::place::{Place, aligned};
-use crate::log::{self, Reading, Tail, create_segment, segment_number};
+use crate::index::hash_seed;
+use crate::log::{self, Reading, Tail, create_segment, index_of, segment_number};
+use crate::segment::Start;
 use crate::vocabulary::append::OWN_NAMESPACE;
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::error::{AppendError, IoFailure, OpenError};
@@ -25,6 +29,7 @@ use crate::vocabulary::time::{Clock, Timestamp};
 use crate::vocabulary::transaction::SystemRecord;
 use crossbeam::utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -49,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) read_only: bool,
     pub(crate) segment_bytes_first: u64,
     pub(crate) segment_bytes_max: u64,
+    /// How many bytes of frames have their index in memory at most, before another part begins.
+    pub(crate) part_bytes: u64,
 }
 
 /// Opens the store in the directory `path`.
@@ -140,7 +147,7 @@ pub(crate) fn open_without_chores(disk: Arc<dyn Disk>, options: &Options) -> Res
         process: disk::lock_holder(disk.path()),
     })?;
     let index_seed = random_word(&*disk);
-    let mut builder = Builder::new(index_seed, false);
+    let mut builder = Builder::opening(&*disk, index_seed);
     let reading = match log::read(&*disk, !read_only, &mut builder)? {
         // Looked at before the lock was had, too: somebody may have made a store since then.
         Some(_) if options.mode == OpenMode::CreateNew => {
@@ -154,16 +161,20 @@ pub(crate) fn open_without_chores(disk: Arc<dyn Disk>, options: &Options) -> Res
         None => {
             remove_temporary(&*disk)?;
             create_store(&*disk, options)?;
-            builder = Builder::new(index_seed, false);
+            builder = Builder::opening(&*disk, index_seed);
             let created = log::read(&*disk, true, &mut builder)?;
             created.ok_or_else(|| OpenError::NotFound { path: disk.path().to_owned() })?
         }
     };
     let strict_names = resolve_strict_names(options, &builder.records)?;
     if !read_only {
+        // Gone for good with the sync of the directory that comes first in a repair, before anything is written.
+        Closing::remove(&*disk)?;
         log::repair(&*disk, &reading)?;
+        remove_unused_indexes(&*disk, &builder.index_files);
     }
-    let engine = Arc::new(assemble(disk, options, strict_names, builder, &reading, index_seed)?);
+    let built = builder.built();
+    let engine = Arc::new(assemble(disk, options, strict_names, built, &reading, index_seed)?);
     *engine.lock.lock() = Some(lock);
     Ok(engine)
 }
@@ -173,6 +184,15 @@ fn remove_temporary(disk: &dyn Disk) -> Result<(), IoFailure> {
         disk.remove(name)?;
     }
     Ok(())
+}
+
+/// Removes index files that nobody reads: of parts that are in another file now, and of segments that are gone.
+fn remove_unused_indexes(disk: &dyn Disk, used: &HashSet<String>) {
+    let names = disk.list().unwrap_or_default();
+    for name in names.iter().filter(|name| index_of(name).is_some() && !used.contains(*name)) {
+        // In nobody's way: the next opening tries again.
+        let _ = disk.remove(name);
+    }
 }
 
 fn resolve_strict_names(options: &Options, records: &Records) -> Result<bool, OpenError> {
@@ -226,20 +246,14 @@ fn assemble(
     disk: Arc<dyn Disk>,
     options: &Options,
     strict_names: bool,
-    builder: Builder<'_>,
+    builder: Built,
     reading: &Reading,
     index_seed: u64,
 ) -> Result<Engine, OpenError> {
-    let segments: Vec<Arc<LiveSegment>> = builder.segments.into_iter().map(Arc::new).collect();
+    let segments = live_segments(builder.segments, reading, index_seed);
     let (Some(last), Some(end)) = (segments.last(), reading.segments.last()) else {
         return Err(OpenError::NotFound { path: disk.path().to_owned() });
     };
-    for (index, (segment, recovered)) in segments.iter().zip(&reading.segments).enumerate() {
-        segment.region.publish(recovered.end);
-        if index + 1 < segments.len() {
-            let _ = segment.sealed_end.set(recovered.end);
-        }
-    }
     let store_id = last.header.store_id;
     let chain = reading.chain;
     let mut seat = Seat::new(Arc::clone(last), end.end, chain.epoch.saturating_add(1));
@@ -268,6 +282,7 @@ fn assemble(
             read_only: options.mode == OpenMode::ReadOnly,
             segment_bytes_first: options.segment_bytes_first,
             segment_bytes_max: options.segment_bytes_max,
+            part_bytes: (options.segment_bytes_max / PARTS_A_SEGMENT).min(PART_BYTES),
         },
         disk,
         store_id,
@@ -281,6 +296,9 @@ fn assemble(
         commit: Commit::default(),
         syncing: Mutex::new(()),
         prepared: Mutex::new(Slot::new(place.segment)),
+        indexing: Mutex::new(()),
+        listing: Mutex::new(()),
+        hash_seed: hash_seed(&store_id),
         chores: Chores::default(),
         records: RwLock::new(builder.records),
         closed: AtomicBool::new(false),
@@ -290,6 +308,30 @@ fn assemble(
         first_recorded_at: first,
         last_recorded_at: Mutex::new(builder.first_recorded_at.map(|_| chain.recorded_at)),
     })
+}
+
+/// The parts of the log as they were read, up to where it ends. The last one is there to be added to.
+fn live_segments(parts: Vec<LiveSegment>, reading: &Reading, index_seed: u64) -> Vec<Arc<LiveSegment>> {
+    let mut live: Vec<Arc<LiveSegment>> = parts.into_iter().map(Arc::new).collect();
+    let Some(end) = reading.segments.last() else { return live };
+    if let Some(last) = live.last().filter(|last| last.index().hot().is_none()) {
+        let start = Start { offset: end.end, previous_end: 0, chain: reading.chain };
+        let (file, region) = (Arc::clone(&last.file), Arc::clone(&last.region));
+        live.push(Arc::new(LiveSegment::empty(last.header.clone(), file, region, start, index_seed)));
+    }
+    for recovered in &reading.segments {
+        let parts = live.iter().filter(|part| part.header.number == recovered.header.number);
+        parts.for_each(|part| part.region.publish(recovered.end));
+    }
+    for (part, next) in live.iter().zip(live.iter().skip(1)) {
+        let of_segment = reading.segments.iter().find(|known| known.header.number == part.header.number);
+        let same = part.header.number == next.header.number;
+        let end = if same { Some(next.start.offset) } else { of_segment.map(|known| known.end) };
+        if let Some(end) = end {
+            let _ = part.sealed_end.set(end);
+        }
+    }
+    live
 }
 
 impl Engine {
@@ -325,6 +367,9 @@ impl Engine {
         self.closed.store(true, Ordering::Release);
         self.commit.gathering.wake_all();
         let dropped = self.drop_prepared();
+        if sealed.is_ok() && dropped.is_ok() && !self.settings.read_only {
+            self.leave_hints();
+        }
         // A leader may still be writing if the store was poisoned from elsewhere: nobody else may open it before that has ended.
         let begun = Instant::now();
         while self.commit.gathering.is_led() {
@@ -336,6 +381,18 @@ impl Engine {
         *self.lock.lock() = None;
         *ended = true;
         sealed.and(dropped)
+    }
+
+    /// Leaves what makes the next opening quick: the index of the last frames, if they are many, and where the log ends.
+    fn leave_hints(&self) {
+        let Some(mut seat) = self.seat.try_lock() else { return };
+        if seat.end - seat.segment.start.offset > self.settings.part_bytes / 16 {
+            self.split(&mut seat);
+        }
+        // Without an index the next opening reads the frames.
+        let _ = self.index_complete();
+        let chain = seat.chain(seat.place());
+        Closing::of(&seat.segment.header, seat.place(), &chain).write(&*self.disk);
     }
 
     fn end(&self) -> Result<(), AppendError> {

@@ -1,16 +1,18 @@
 //! Going on to the next segment: prepared ahead where possible, made on the spot where not.
 
+use super::Engine;
+use super::indexing::UNINDEXED_MOST;
+use super::live::LiveSegment;
 use super::seat::{Added, RESERVE, Seat};
-use super::{Engine, LiveSegment};
 use crate::disk::{Disk, DiskFile, Region};
 use crate::format::encode;
 use crate::format::frame::Kind;
 use crate::format::place::Place;
 use crate::format::segment_header::{HEADER_BYTES, SegmentHeader};
-use crate::index::HotIndex;
 use crate::log::{create_segment, segment_name};
+use crate::segment::Start;
 use crate::vocabulary::error::{AppendError, IoFailure};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Bytes of an opening frame.
@@ -54,18 +56,18 @@ impl Engine {
         self.check_lock()?;
         // Marks in the next segment will say that all of this one is durable.
         self.sync_watermark(seat)?;
+        if self.unindexed_segments() > UNINDEXED_MOST {
+            // Housekeeping does not keep up: who writes helps, and is slowed by it.
+            self.index_complete()?;
+        }
         let next = self.take_prepared(number + 1, needed)?;
         let _ = seat.segment.sealed_end.set(seat.end);
         let previous_end = seat.end;
-        seat.segment = Arc::new(LiveSegment {
-            index: HotIndex::new(seat.sequence, self.index_seed),
-            header: next.header,
-            file: next.file,
-            region: next.region,
-            sealed_end: OnceLock::new(),
-        });
+        let start = Start::of_segment(previous_end, seat.chain(self.durable_place()));
+        let Prepared { header, file, region } = next;
+        seat.segment = Arc::new(LiveSegment::empty(header, file, region, start, self.index_seed));
         seat.end = HEADER_BYTES;
-        self.horizon.extend(Arc::clone(&seat.segment));
+        self.extend_list(&seat.segment);
         let recorded_at = seat.recorded_at;
         let context = seat.context(recorded_at, self.durable_place());
         let opening = encode::bookkeeping(&mut seat.frame, &context, Kind::Opening, &previous_end.to_le_bytes());

@@ -4,6 +4,7 @@ use super::batch::{Batch, Run};
 use super::{Engine, LiveSegment};
 use crate::format::encode::Context;
 use crate::format::place::{Place, aligned};
+use crate::segment::Chain;
 use crate::vocabulary::error::AppendError;
 use crate::vocabulary::time::Timestamp;
 use crate::vocabulary::transaction::SystemRecord;
@@ -79,13 +80,20 @@ impl Seat {
         }
     }
 
+    /// What the frames up to the end say about the next one.
+    pub(super) fn chain(&self, mark: Place) -> Chain {
+        let (sequence, link, epoch, recorded_at) = (self.sequence, self.link, self.epoch, self.recorded_at);
+        Chain { sequence, link, epoch, recorded_at, mark, closed: false }
+    }
+
     /// Everything staged since the last call.
     pub(super) fn take_batch(&mut self) -> Option<Batch> {
         if self.runs.is_empty() {
             return None;
         }
         // Whoever takes the batch syncs every segment that it touches.
-        let touches_active = self.runs.iter().any(|run| Arc::ptr_eq(&run.segment, &self.segment));
+        let active = self.segment.header.number;
+        let touches_active = self.runs.iter().any(|run| run.segment.header.number == active);
         self.unsynced_watermark &= !touches_active;
         Some(Batch {
             runs: std::mem::take(&mut self.runs),
@@ -107,7 +115,7 @@ impl Seat {
     /// Puts the encoded frame at the end of what is staged.
     fn stage(&mut self) {
         let (segment, end) = (&self.segment, self.end);
-        match self.runs.last_mut().filter(|run| Arc::ptr_eq(&run.segment, segment)) {
+        match self.runs.last_mut().filter(|run| run.segment.header.number == segment.header.number) {
             Some(run) => run.bytes.extend_from_slice(&self.frame),
             None => self.runs.push(Run { segment: Arc::clone(segment), offset: end, bytes: self.frame.clone() }),
         }

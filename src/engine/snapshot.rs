@@ -1,7 +1,8 @@
 //! Snapshots: one number and the list of segments. Taking one is two atomic loads.
 
-use super::{Engine, LiveSegment};
-use crate::vocabulary::error::{Corruption, ReadError};
+use super::Engine;
+use super::live::LiveSegment;
+use crate::vocabulary::error::ReadError;
 use std::sync::Arc;
 
 /// The log as it was at one moment.
@@ -27,18 +28,11 @@ impl Engine {
 impl Snapshot {
     /// The segment that holds the event with this number, by its place in the list.
     pub(super) fn segment_of(&self, sequence_number: u64) -> Option<usize> {
-        self.segments.partition_point(|segment| segment.index.base() <= sequence_number).checked_sub(1)
+        self.segments.partition_point(|segment| segment.base() <= sequence_number).checked_sub(1)
     }
 
     /// One segment of the list.
     pub(super) fn segment(&self, index: usize) -> Option<&Arc<LiveSegment>> {
         self.segments.get(index)
-    }
-}
-
-impl LiveSegment {
-    /// An error about this segment.
-    pub(super) fn corrupt(&self, offset: u64, what: impl Into<String>) -> ReadError {
-        Corruption { segment: self.header.number, offset, what: what.into() }.into()
     }
 }

@@ -48,9 +48,12 @@ impl Engine {
         }
         let mut next: HashMap<Stream, u64> = HashMap::new();
         check_continues(transaction, Revision::new(seat.sequence), Some(seat.recorded_at), |stream| {
-            let next = next.entry(stream.clone()).or_insert_with(|| self.next_position(stream));
-            *next += 1;
-            Ok(*next - 1)
+            let position = match next.get(stream) {
+                Some(position) => *position,
+                None => self.next_position(stream)?,
+            };
+            next.insert(stream.clone(), position + 1);
+            Ok(position)
         })?;
         if transaction.events.is_empty() && transaction.records.is_empty() {
             return Ok(());

@@ -99,7 +99,7 @@ pub(crate) fn verify_on(disk: &dyn Disk, progress: &mut dyn FnMut(VerifyProgress
         bytes += disk.open(&log::segment_name(*number), false)?.length();
     }
     let mut report_progress = |done_bytes, total_bytes| progress(VerifyProgress { done_bytes, total_bytes });
-    let mut builder = Builder::new(0, true);
+    let mut builder = Builder::thorough();
     builder.progress = Some(&mut report_progress);
     let outcome = log::read(disk, false, &mut builder);
     let verdict = match outcome {
@@ -113,7 +113,7 @@ pub(crate) fn verify_on(disk: &dyn Disk, progress: &mut dyn FnMut(VerifyProgress
     };
     Ok(VerifyReport {
         events: builder.events,
-        transactions: builder.segments.iter().map(|segment| segment.index.transactions()).sum(),
+        transactions: builder.segments.iter().map(|segment| segment.index().transactions()).sum(),
         segments: builder.segments.len() as u64,
         bytes,
         verdict,

@@ -2,6 +2,7 @@
 
 pub(crate) mod bytes;
 pub(crate) mod checksum;
+pub(crate) mod closed_file;
 #[cfg(test)]
 mod damage;
 pub(crate) mod decode;

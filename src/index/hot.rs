@@ -228,6 +228,16 @@ impl HotIndex {
         self.entry(id)?.get(&self.pool, index, place).map(|ordinal| self.base + u64::from(ordinal))
     }
 
+    /// How many events an entry has, staged ones included.
+    pub(crate) fn len(&self, id: EntryId) -> u32 {
+        self.entry(id).map_or(0, Entry::len)
+    }
+
+    /// How many streams with an event below `sequence_number` have their first event of all here.
+    pub(crate) fn born_streams(&self, sequence_number: u64) -> u64 {
+        self.entries_below(&self.streams, sequence_number).filter(|entry| entry.first() == 0).count() as u64
+    }
+
     /// The names of categories with an event below `sequence_number`.
     pub(crate) fn category_names(&self, sequence_number: u64) -> impl Iterator<Item = &[u8]> {
         self.entries_below(&self.categories, sequence_number).map(Entry::key)

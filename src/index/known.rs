@@ -1,5 +1,4 @@
-//! What the writer knows by heart: streams with their next positions, and where streams, categories and names are entered in the
-//! index being filled. A cache with a bound: what it does not know the indexes do.
+//! What the writer knows by heart of streams, categories and names: a cache with a bound. What it does not know the indexes do.
 
 use hashbrown::HashTable;
 
@@ -140,7 +139,7 @@ mod tests {
     use xxhash_rust::xxh3::xxh3_64;
 
     fn hashed(number: u32) -> (u64, String) {
-        let name = if number % 3 == 0 { format!("{number:040}") } else { number.to_string() };
+        let name = if number.is_multiple_of(3) { format!("{number:040}") } else { number.to_string() };
         (xxh3_64(name.as_bytes()), name)
     }
 

@@ -7,5 +7,7 @@ mod survey;
 #[cfg(feature = "testing")]
 pub(crate) use recovery::case_of;
 pub(crate) use recovery::{Reading, Tail, Visitor, foreign, read, repair};
-pub(crate) use segments::{create_segment, is_temporary, segment_name, segment_number};
+pub(crate) use segments::{
+    CLOSED, create_segment, index_name, index_of, is_temporary, put_side_file, segment_name, segment_number,
+};
 pub(crate) use survey::{Survey, survey};

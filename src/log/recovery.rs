@@ -18,19 +18,35 @@
 //! Whether X lies in the last segment does not matter: a segment may have a successor before it is durable, and a crash then
 //! tears it; if it was durable, a mark says so.
 
-use super::segments::{is_temporary, segment_name, segment_number};
+use super::segments::{is_side_file, is_temporary, segment_name, segment_number};
 use crate::disk::{Disk, DiskFile};
 use crate::format::decode::FrameView;
 use crate::format::place::Place;
 use crate::format::segment_header::{FORMAT, HEADER_BYTES, HEADER_FIELDS, HeaderFault, SegmentHeader};
-use crate::segment::{Chain, ScanEnd, Stop, scan, search_marks};
+use crate::segment::{Chain, ScanEnd, Start, Stop, scan, search_marks};
 use crate::vocabulary::error::{Corruption, IoFailure, OpenError};
 use std::sync::Arc;
 
 /// What takes in the frames of a log as it is read.
 pub(crate) trait Visitor {
-    /// A segment begins; its first event will have the number `base`.
-    fn segment(&mut self, header: &SegmentHeader, file: &Arc<dyn DiskFile>, base: u64) -> Result<(), IoFailure>;
+    /// Frames of a segment begin, at `start`.
+    fn segment(&mut self, header: &SegmentHeader, file: &Arc<dyn DiskFile>, start: &Start) -> Result<(), IoFailure>;
+
+    /// Takes in frames of a segment from `start` on that are known without being read: where they end, and what they say. They
+    /// were durable when that was written down, and are verified when they are read.
+    fn known(
+        &mut self,
+        _header: &SegmentHeader,
+        _file: &Arc<dyn DiskFile>,
+        _start: &Start,
+    ) -> Result<Option<(u64, Chain)>, IoFailure> {
+        Ok(None)
+    }
+
+    /// Whether it is known that nothing was ever written behind a log that was closed at `place`.
+    fn nothing_behind(&mut self, _place: Place, _chain: &Chain) -> bool {
+        false
+    }
 
     /// A valid frame. May refuse one that makes no sense, and say why.
     fn frame(&mut self, place: Place, frame: &FrameView<'_>) -> Result<(), &'static str>;
@@ -93,7 +109,7 @@ pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> R
     }
     let files = open_all(disk, &numbers, write)?;
     let walked = walk(&files, visitor)?;
-    let tail = judge(&files, &walked)?;
+    let tail = judge(&files, &walked, visitor)?;
     let used = walked.segments.len();
     let dead = files.iter().skip(used).map(|(header, file)| (header.number, Arc::clone(file))).collect();
     let Walked { segments, chain, .. } = walked;
@@ -102,7 +118,7 @@ pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> R
 
 /// A name that no store has, among the names in a directory without segments.
 pub(crate) fn foreign(names: &[String]) -> Option<&String> {
-    names.iter().find(|name| !is_temporary(name) && *name != "LOCK")
+    names.iter().find(|name| !is_temporary(name) && !is_side_file(name))
 }
 
 /// Places are kept in 32 bits, in units of eight bytes.
@@ -178,15 +194,15 @@ fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
     let mut previous_end = 0;
     for (header, file) in files {
         visitor.progress(done, total);
-        let mut chain = walked.chain;
+        let start = skip_known(header, file, Start::of_segment(previous_end, walked.chain), visitor)?;
+        let mut chain = start.chain;
         let mut begun = false;
         let end = {
-            let base = chain.sequence;
             let mut failed = None;
-            let end = scan(&**file, header, previous_end, &mut chain, &mut |place, frame, padding| {
+            let end = scan(&**file, header, &start, u64::MAX, &mut chain, &mut |place, frame, padding| {
                 if !begun {
                     begun = true;
-                    if let Err(error) = visitor.segment(header, file, base) {
+                    if let Err(error) = visitor.segment(header, file, &start) {
                         failed = Some(error);
                         return Err("the segment cannot be mapped");
                     }
@@ -223,6 +239,26 @@ fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<Walked, OpenError> {
     Ok(walked)
 }
 
+/// Goes past the frames of a segment that are known without being read, its opening frame apart, which is read: that shows that
+/// the segment follows the one before.
+fn skip_known(
+    header: &SegmentHeader,
+    file: &Arc<dyn DiskFile>,
+    mut start: Start,
+    visitor: &mut dyn Visitor,
+) -> Result<Start, OpenError> {
+    let mut opened = start.chain;
+    let opening = scan(&**file, header, &start, start.offset + 1, &mut opened, &mut |_, _, _| Ok(()))?;
+    if !opening.opened {
+        return Ok(start);
+    }
+    while let Some((end, mut chain)) = visitor.known(header, file, &start)? {
+        chain.mark = chain.mark.max(Place { segment: header.number, offset: end });
+        (start.offset, start.chain) = (end, chain);
+    }
+    Ok(start)
+}
+
 /// What is said of case F.
 const FLOODED: &str = "too much behind the last valid frame looks like frames to tell what was durable";
 /// What is said of case D, between what is wrong and the furthest mark.
@@ -242,13 +278,17 @@ pub(crate) fn case_of(corruption: &Corruption) -> char {
 }
 
 /// Decides what the end of the log is.
-fn judge(files: &Files, walked: &Walked) -> Result<Tail, OpenError> {
+fn judge(files: &Files, walked: &Walked, visitor: &mut dyn Visitor) -> Result<Tail, OpenError> {
     let last = walked.segments.last().map_or(1, |segment| segment.header.number);
     let x = Place { segment: last, offset: walked.end.offset };
     let mut w = walked.chain.mark;
     let mut garbage_end = x.offset;
     let mut behind_is_zero = true;
     let used = walked.segments.len().max(1);
+    let closed = walked.chain.closed && walked.end.stop == Stop::Nothing && files.len() == used;
+    if closed && visitor.nothing_behind(x, &walked.chain) {
+        return Ok(Tail::Closed);
+    }
     for (index, (header, file)) in files.iter().enumerate().skip(used - 1) {
         let from = if index + 1 == used { x.offset } else { HEADER_BYTES };
         let found = search_marks(&**file, header, from)?;

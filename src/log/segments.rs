@@ -1,12 +1,13 @@
 //! Segment files: their names, and how one comes to be there in whole or not at all.
 
 use crate::disk::{Disk, DiskFile};
-use crate::format::segment_header::SegmentHeader;
+use crate::format::segment_header::{HEADER_BYTES, SegmentHeader};
 use crate::vocabulary::error::IoFailure;
 use std::sync::Arc;
 
 const SUFFIX: &str = ".segment";
 const TEMPORARY: &str = ".tmp";
+const INDEX: &str = ".index";
 
 /// The file name of a segment.
 pub(crate) fn segment_name(number: u64) -> String {
@@ -19,9 +20,52 @@ pub(crate) fn segment_number(name: &str) -> Option<u64> {
     (segment_name(number) == name).then_some(number)
 }
 
+/// The name of the file that has the index of a segment's frames from `from` on: of all of them, where that is the first.
+pub(crate) fn index_name(number: u64, from: u64) -> String {
+    if from == HEADER_BYTES { format!("{number:010}{INDEX}") } else { format!("{number:010}-{from:010}{INDEX}") }
+}
+
+/// The segment, and the offset of the first frame, whose index the file of this name has.
+pub(crate) fn index_of(name: &str) -> Option<(u64, u64)> {
+    let stem = name.strip_suffix(INDEX)?;
+    let (number, from) = match stem.split_once('-') {
+        Some((number, from)) => (number.parse().ok()?, from.parse().ok()?),
+        None => (stem.parse().ok()?, HEADER_BYTES),
+    };
+    (index_name(number, from) == name).then_some((number, from))
+}
+
+/// The file that says that a store was closed in good order.
+pub(crate) const CLOSED: &str = "CLOSED";
+
+/// Whether a file of this name is part of a store, and no segment.
+pub(crate) fn is_side_file(name: &str) -> bool {
+    name == "LOCK" || name == CLOSED || index_of(name).is_some()
+}
+
 /// Whether a file of this name was being made when the process ended, and is not part of the store.
 pub(crate) fn is_temporary(name: &str) -> bool {
-    name.strip_suffix(TEMPORARY).is_some_and(|name| segment_number(name).is_some())
+    let made = |name: &str| segment_number(name).is_some() || index_of(name).is_some() || name == CLOSED;
+    name.strip_suffix(TEMPORARY).is_some_and(made)
+}
+
+/// Puts a file beside the segments, whole, in place of one of that name. It is a hint, and nothing is promised of it after a
+/// crash: who reads it must tell whether it is whole.
+pub(crate) fn put_side_file(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<Arc<dyn DiskFile>, IoFailure> {
+    let temporary = format!("{name}{TEMPORARY}");
+    let file = create_anew(disk, &temporary, bytes.len() as u64, false)?;
+    let put = file.write_at(0, bytes).and_then(|()| match disk.rename(&temporary, name) {
+        Err(failure) if failure.source.kind() == std::io::ErrorKind::AlreadyExists => {
+            disk.remove(name)?;
+            disk.rename(&temporary, name)
+        }
+        renamed => renamed,
+    });
+    if put.is_err() {
+        // The first error is the one to report; what is left behind is removed at the next opening.
+        let _ = disk.remove(&temporary);
+    }
+    put.map(|()| file)
 }
 
 /// Why there is no new segment.
@@ -53,7 +97,7 @@ pub(crate) fn create_segment(
     let made = (|| {
         file.write_at(0, &header.encode())?;
         if !first_frames.is_empty() {
-            file.write_at(crate::format::segment_header::HEADER_BYTES, first_frames)?;
+            file.write_at(HEADER_BYTES, first_frames)?;
         }
         file.sync()?;
         // Mapped before it has its name: what fails from then on would leave a file that is in the way of the next try.
@@ -96,5 +140,19 @@ mod tests {
         for other in ["thesis.tmp", ".tmp", "7.segment.tmp", "0000000007.segment", "0000000007.tmp"] {
             assert!(!is_temporary(other), "{other} is not ours to remove");
         }
+    }
+
+    #[test]
+    fn index_files_say_what_they_cover() {
+        assert_eq!(index_name(7, HEADER_BYTES), "0000000007.index");
+        assert_eq!(index_name(7, 8_392_704), "0000000007-0008392704.index");
+        assert_eq!(index_of("0000000007-0008392704.index"), Some((7, 8_392_704)));
+        assert_eq!(index_of("0000000007.index"), Some((7, HEADER_BYTES)));
+        assert_eq!(index_of(&index_name(u64::MAX, u64::MAX)), Some((u64::MAX, u64::MAX)));
+        for other in ["7.index", "0000000007-0000004096.index", "0000000007-.index", "0000000007-1.index", "x.index"] {
+            assert_eq!(index_of(other), None, "{other}");
+            assert!(!is_side_file(other) && !is_temporary(&format!("{other}.tmp")), "{other} is not ours");
+        }
+        assert!(is_side_file("CLOSED") && is_side_file("LOCK") && is_temporary("0000000007.index.tmp"));
     }
 }

@@ -4,5 +4,5 @@ mod scan;
 mod search;
 mod window;
 
-pub(crate) use scan::{Chain, ScanEnd, Stop, scan, what_stands};
+pub(crate) use scan::{Chain, ScanEnd, Start, Stop, scan, what_stands};
 pub(crate) use search::{Found, Search, search_marks};

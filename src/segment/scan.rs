@@ -124,22 +124,44 @@ pub(crate) struct ScanEnd {
 /// What takes in a frame and the padding behind it. May refuse the frame, and say why.
 pub(crate) type Visit<'v> = dyn FnMut(Place, &FrameView<'_>, &[u8]) -> Result<(), &'static str> + 'v;
 
-/// Walks the valid frames of a segment that follow `chain`, and lends each to `visit`, with the
-/// padding behind it.
+/// Where a scan begins, and what is known of what stands before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// The offset of the first frame in the segment.
+    pub(crate) offset: u64,
+    /// Where the segment before ended: the opening frame must say the same.
+    pub(crate) previous_end: u64,
+    /// What the frames before say about the first one.
+    pub(crate) chain: Chain,
+}
+
+impl Start {
+    /// At a segment's first frame.
+    pub(crate) fn of_segment(previous_end: u64, chain: Chain) -> Self {
+        Self { offset: segment_header::HEADER_BYTES, previous_end, chain }
+    }
+}
+
+/// Walks the valid frames of a segment from `start` up to `until` at most, and lends each to `visit`, with the padding behind it.
+/// `chain` goes from the start's to what the last frame says.
 ///
-/// `previous_end` is where the segment before ended; the opening frame must say the same. `visit` may refuse a frame that makes
-/// no sense although its checksums fit, and say why.
+/// `visit` may refuse a frame that makes no sense although its checksums fit, and say why.
 pub(crate) fn scan(
     file: &dyn DiskFile,
     segment: &SegmentHeader,
-    previous_end: u64,
+    start: &Start,
+    until: u64,
     chain: &mut Chain,
     visit: &mut Visit<'_>,
 ) -> Result<ScanEnd, IoFailure> {
     let mut window = Window::new(file);
-    let mut offset = segment_header::HEADER_BYTES;
-    let mut opened = false;
+    let mut offset = start.offset;
+    let mut opened = offset > segment_header::HEADER_BYTES;
+    *chain = start.chain;
     loop {
+        if offset >= until {
+            return Ok(ScanEnd { offset, stop: Stop::Nothing, opened });
+        }
         let place = Place { segment: segment.number, offset };
         let head = window.get(offset, HEADER_BYTES)?;
         let Some(head) = head.get(..HEADER_BYTES) else {
@@ -155,7 +177,7 @@ pub(crate) fn scan(
             Ok(view) => view,
             Err(stop) => return Ok(ScanEnd { offset, stop, opened }),
         };
-        let opening = (!opened).then_some(previous_end);
+        let opening = (!opened).then_some(start.previous_end);
         if let Err(why) = chain.accepts(&view.header, place, opening) {
             return unfit(why);
         }

@@ -3,8 +3,9 @@
 use crate::disk::DiskFile;
 use crate::vocabulary::error::IoFailure;
 
-/// Bytes that are read ahead of what was asked for.
-const AHEAD: usize = 1 << 20;
+/// Bytes that are read ahead of what was asked for, at first and at most: who looks at one place need not read a lot, and what is
+/// read at once should fit the processor's cache.
+const AHEAD: (usize, usize) = (4 << 10, 256 << 10);
 
 /// Reads a file from front to back by system calls.
 pub(super) struct Window<'f> {
@@ -12,11 +13,12 @@ pub(super) struct Window<'f> {
     buffer: Vec<u8>,
     /// Where in the file the buffer begins.
     start: u64,
+    ahead: usize,
 }
 
 impl<'f> Window<'f> {
     pub(super) fn new(file: &'f dyn DiskFile) -> Self {
-        Self { file, buffer: Vec::new(), start: 0 }
+        Self { file, buffer: Vec::new(), start: 0, ahead: AHEAD.0 }
     }
 
     /// The bytes from `offset` on: at least `wanted`, or all up to the end of the file if that is less.
@@ -29,7 +31,8 @@ impl<'f> Window<'f> {
             let kept = have_from.filter(|_| have > 0).unwrap_or(self.buffer.len());
             self.buffer.drain(..kept.min(self.buffer.len()));
             self.start = offset;
-            let target = usize::try_from(rest).map_or(wanted, |rest| rest.min(wanted.max(AHEAD)));
+            let target = usize::try_from(rest).map_or(wanted, |rest| rest.min(wanted.max(self.ahead)));
+            self.ahead = AHEAD.1.min(self.ahead * 4);
             let already = self.buffer.len();
             self.buffer.resize(target, 0);
             if let Some(fresh) = self.buffer.get_mut(already..) {

@@ -95,13 +95,14 @@ pub fn same(found: &[Row], expected: &[Row]) {
     assert_eq!(found.len(), expected.len(), "the lists are of one length");
 }
 
-/// The store's files with their bytes, the lock's apart, whose content names the last process.
+/// The store's files with their bytes, but for those that may go at any time: the lock's, whose content names the last process,
+/// index files, and the one that says that the store was closed.
 pub fn files(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(path).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
-        if name == "LOCK" {
+        if is_side_file(&name) {
             continue;
         }
         match fs::read(entry.path()) {
@@ -111,6 +112,20 @@ pub fn files(path: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     files
+}
+
+pub fn is_side_file(name: &str) -> bool {
+    name == "LOCK" || name == "CLOSED" || name.contains(".index")
+}
+
+/// Leaves a store as if it had never had index files, so that opening reads all of it.
+pub fn remove_side_files(path: &Path) {
+    for entry in fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap();
+        if is_side_file(&entry.file_name().into_string().unwrap()) {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
 }
 
 /// Puts files into a directory, in place of what was there.

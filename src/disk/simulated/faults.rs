@@ -82,6 +82,8 @@ pub(super) struct Weather {
     /// Calls since the fault was armed, of its duty.
     calls: u64,
     pub(super) failures: u64,
+    /// Of the failures, those that closing a store in good order survives: of reading, and of files that are hints.
+    pub(super) harmless: u64,
     /// What failed last on demand, and with what.
     pub(super) last: Option<(Duty, Errno)>,
     /// Of the failures, those after which nobody knows what a file that is in use holds, or whether it has its name.
@@ -93,6 +95,13 @@ pub(super) struct Weather {
     pub(super) changes: u64,
     power_ends: Option<(u64, bool)>,
     pub(super) off: bool,
+    /// Whether the power ended at a change of a hint.
+    pub(super) off_at_hint: bool,
+}
+
+/// Whether a file of this name is one that a store can do without.
+pub(super) fn is_hint(name: &str) -> bool {
+    name.contains(".index") || name.starts_with("CLOSED")
 }
 
 impl Weather {
@@ -105,7 +114,7 @@ impl Weather {
     }
 
     /// The error of this call, if it is to fail.
-    fn failing(&mut self, duty: Duty) -> Option<Errno> {
+    fn failing(&mut self, duty: Duty, name: &str) -> Option<Errno> {
         let fault = self.fault.filter(|fault| fault.duty == duty)?;
         self.calls += 1;
         let fails = self.calls == fault.call || fault.for_good && self.calls > fault.call;
@@ -113,19 +122,20 @@ impl Weather {
             return None;
         }
         self.failures += 1;
+        self.harmless += u64::from(is_hint(name) || matches!(duty, Duty::Read | Duty::Map | Duty::Open));
         self.failed_syncs += u64::from(duty == Duty::Sync);
         self.last = Some((duty, fault.error));
         Some(fault.error)
     }
 
     /// Counts a change. Whether the power ends with it: before it (`false`) or after it (`true`).
-    fn ending(&mut self, duty: Duty) -> Option<bool> {
+    fn ending(&mut self, duty: Duty, name: &str) -> Option<bool> {
         if !duty.changes() {
             return None;
         }
         self.changes += 1;
         let (_, after) = self.power_ends.filter(|(at, _)| *at == self.changes)?;
-        self.off = true;
+        (self.off, self.off_at_hint) = (true, is_hint(name));
         Some(after)
     }
 }
@@ -154,11 +164,11 @@ pub(super) fn act_or<T>(
         return Err(error(Errno::IO));
     }
     state.weather.syncs += u64::from(duty == Duty::Sync);
-    if let Some(errno) = state.weather.failing(duty) {
+    if let Some(errno) = state.weather.failing(duty, name) {
         failed(&mut state);
         return Err(error(errno));
     }
-    match state.weather.ending(duty) {
+    match state.weather.ending(duty, name) {
         None => effect(&mut state).map_err(error),
         Some(after) => {
             if after {

@@ -119,6 +119,13 @@ impl SimulatedDisk {
         self.state.lock().weather.failures
     }
 
+    /// How often something has failed without which a store cannot be closed in good order.
+    pub(crate) fn failures_of_closing(&self) -> u64 {
+        let state = self.state.lock();
+        let off = u64::from(state.weather.off && !state.weather.off_at_hint);
+        state.weather.failures - state.weather.harmless + off
+    }
+
     /// What failed last on demand, and with what.
     pub(crate) fn last_failure(&self) -> Option<(Duty, Errno)> {
         self.state.lock().weather.last
@@ -169,13 +176,14 @@ impl State {
 
     /// Notes that a write or sync of a file has failed: grave, unless the file is still being made.
     fn note_failed_write(&mut self, file: usize) {
-        let is_made = |name: &String| !name.ends_with(".tmp");
+        let is_made = |name: &String| !name.ends_with(".tmp") && !faults::is_hint(name);
         self.weather.grave += u64::from(self.names.iter().any(|(name, known)| *known == file && is_made(name)));
     }
 
     /// A failed sync of the directory: each change may have become durable, and what has not may never.
     fn fail_directory_sync(&mut self) {
-        let named = self.pending.iter().any(|change| matches!(change, NameChange::Rename { .. }));
+        let named =
+            self.pending.iter().any(|change| matches!(change, NameChange::Rename { to, .. } if !faults::is_hint(to)));
         self.weather.grave += u64::from(named);
         let kept: Vec<NameChange> =
             std::mem::take(&mut self.pending).into_iter().filter(|_| self.random.bool()).collect();

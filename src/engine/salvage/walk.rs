@@ -283,7 +283,7 @@ impl<'s> Walk<'s> {
         let store = self.store()?;
         let (before, events) = (transaction.basis.get(), transaction.events.len() as u64);
         let now = store.revision();
-        renumber(&mut transaction, now, &store);
+        renumber(&mut transaction, now, &store)?;
         match store.append_verbatim(&[transaction]) {
             Ok(_) => {}
             Err(
@@ -353,15 +353,19 @@ fn dropped(place: Place, to: u64, what: &str) -> DroppedRange {
 }
 
 /// Gives a transaction the numbers that it has in a store that holds `now` events.
-fn renumber(transaction: &mut StoredTransaction, now: u64, store: &Engine) {
+fn renumber(transaction: &mut StoredTransaction, now: u64, store: &Engine) -> Result<(), AppendError> {
     transaction.basis = Revision::new(now);
     let mut next: HashMap<Stream, u64> = HashMap::new();
     for (number, event) in (now..).zip(&mut transaction.events) {
         let stream = event.stream_id();
-        let position = next.get(&stream).copied().unwrap_or_else(|| store.next_position(&stream));
+        let position = match next.get(&stream) {
+            Some(position) => *position,
+            None => store.next_position(&stream)?,
+        };
         next.insert(stream, position + 1);
         event.parts.position = position;
         event.parts.sequence_number = number;
         event.parts.transaction.first = now;
     }
+    Ok(())
 }

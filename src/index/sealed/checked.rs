@@ -127,3 +127,34 @@ impl Checked {
 pub(super) fn block_crc(salt: u64, segment: u64, block: usize, bytes: &[u8]) -> [u8; BLOCK_CRC_BYTES] {
     crc(block_seed(salt, segment, block as u64), bytes).to_le_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_block_of_a_range_is_verified_and_no_other() {
+        let mut bytes: Vec<u8> = vec![7; 3 * BLOCK_BYTES - 5];
+        let data = 8..8 + bytes.len();
+        let sums: Vec<u8> =
+            bytes.chunks(BLOCK_BYTES).enumerate().flat_map(|(block, bytes)| block_crc(1, 2, block, bytes)).collect();
+        bytes.splice(0..0, [0; 8]);
+        bytes.extend(sums);
+        let all = Section { items: 1, start: data.start, end: data.end };
+        for damaged in 0..3 {
+            let mut bytes = bytes.clone();
+            bytes[8 + damaged * BLOCK_BYTES + 3] ^= 1;
+            let file = Checked::new(IndexBytes::Heap(bytes), 2, 1, data.clone());
+            for (first, last) in [(0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2)] {
+                let (start, end) = (first * BLOCK_BYTES + 100, last * BLOCK_BYTES + 200);
+                let fits = !(first..=last).contains(&damaged);
+                assert_eq!(file.part(&all, start, end - start).is_ok(), fits, "{damaged} in {first} to {last}");
+            }
+            assert!(file.whole(&all).is_err());
+        }
+        let file = Checked::new(IndexBytes::Heap(bytes), 2, 1, data.clone());
+        assert_eq!(file.whole(&all).map(<[u8]>::len), Ok(data.len()));
+        assert!(file.part(&all, data.len() - 1, 2).is_err() && file.part(&all, usize::MAX, 2).is_err());
+        assert!(file.whole(&Section { end: data.end + 1, ..all }).is_err(), "checksums are no data");
+    }
+}

@@ -42,7 +42,8 @@ impl Dictionary {
         Fst::new(bytes).map(Some).map_err(|_| self.damaged())
     }
 
-    fn damaged(&self) -> Damaged {
+    /// That what it says cannot be.
+    pub(super) fn damaged(&self) -> Damaged {
         self.names.damaged("a dictionary makes no sense")
     }
 

@@ -55,8 +55,7 @@ impl SealedIndex {
     ) -> Result<(), Damaged> {
         let limit = self.limit(sequence_number);
         self.streams.walk(&self.file, prefix, |number, key| {
-            let senseless = Damaged { offset: 0, what: "a stream has no category" };
-            let (owner, stream) = split_stream_key(key).ok_or(senseless)?;
+            let (owner, stream) = split_stream_key(key).ok_or_else(|| self.streams.damaged())?;
             if self.streams.begins_below(&self.file, number, limit)? {
                 each(owner, stream)?;
             }
@@ -91,7 +90,7 @@ impl SealedIndex {
             }
             // A stream has one name. More than there are come from lists that are not what they should be.
             if out.len() + block.len as usize > self.streams.len() as usize {
-                return Err(Damaged { offset: 0, what: "a stream has several names" });
+                return Err(self.stream_names.damaged());
             }
             out.extend(block.numbers().iter().map(|stream| EntryId(Which::Stream, *stream)));
         }

@@ -19,9 +19,6 @@ mod reader;
 mod tests;
 mod writer;
 
-#[expect(unused_imports, reason = "the engine is about to use these")]
-pub(crate) use self::{builder::IndexTooLarge, reader::TimeBlock};
-#[cfg_attr(not(any(test, feature = "testing")), expect(unused_imports, reason = "as above"))]
 pub(crate) use self::{
     builder::{IndexBuilder, IndexedEvent},
     lists::PostingBlock,

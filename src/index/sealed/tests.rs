@@ -119,6 +119,23 @@ fn a_mapped_file_is_lent_from_and_takes_little_memory() {
 }
 
 #[test]
+fn threads_may_share_an_index() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    let content = Content::many(1, 2);
+    let (index, expected) = (open(&content.write()).unwrap(), expected(&content));
+    shared(&index);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for (answer, right) in ask(&index, &content).into_iter().zip(&expected) {
+                    assert_eq!(answer.1.as_ref(), Ok(&right.1), "{}", right.0);
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn files_are_small() {
     let size = |frames: u32, events: u32, streams: u32| {
         let mut builder = IndexBuilder::new(hash_seed(&STORE), 0);

@@ -11,7 +11,7 @@ use crate::format::encode::Context;
 use crate::format::event_id::IdSeed;
 use crate::format::place::{Place, aligned};
 use crate::format::segment_header::{HEADER_BYTES, HEADER_FIELDS, SegmentHeader};
-use crate::segment::{Chain, ScanEnd, scan, search_marks};
+use crate::segment::{Chain, ScanEnd, Start, scan, search_marks};
 use crate::vocabulary::event::EventRef;
 use crate::vocabulary::time::Timestamp;
 
@@ -106,7 +106,8 @@ fn scan_once(file: &MemoryFile, header: &SegmentHeader) -> ScanEnd {
     let mut next = HEADER_BYTES;
     let mut sequence = 0;
     let before = file.bytes_read();
-    let end = scan(file, header, 0, &mut chain, &mut |place, frame, padding| {
+    let start = Start::of_segment(0, Chain::START);
+    let end = scan(file, header, &start, u64::MAX, &mut chain, &mut |place, frame, padding| {
         assert_eq!(place, Place { segment: header.number, offset: next }, "frames stand one behind the other");
         next += aligned(u64::from(frame.header.length));
         assert!(next <= file.length() && padding.len() < 8);

@@ -6,7 +6,7 @@ use crate::disk::{MemoryDisk, MemoryFiles};
 use crate::format::frame::{FrameHeader, Kind};
 use crate::format::place::{Place, aligned};
 use crate::format::segment_header::{HEADER_BYTES, HEADER_FIELDS, SegmentHeader};
-use crate::log::segment_name;
+use crate::log::{segment_name, segment_number};
 use crate::store::EventStore;
 use crate::testing::fuzz::edits::{self, Link, Repair};
 use crate::vocabulary::event::NewEvent;
@@ -136,13 +136,18 @@ fn written(ending: Ending) -> Result<MemoryFiles, String> {
             store.append(transaction().record(alone)).map_err(|error| said(&error))?;
         }
     }
-    let mut files = disk.files();
+    let segments = || {
+        let mut files = disk.files();
+        files.retain(|name, _| segment_number(name).is_some());
+        files
+    };
+    let mut files = segments();
     if ending == Ending::Closed {
         store.close().map_err(|error| said(&error))?;
-        files = disk.files();
+        files = segments();
     } else {
         for _ in 0..1_000 {
-            files = disk.files();
+            files = segments();
             if frames_of(&files).last().is_some_and(|frame| frame.kind == Kind::Watermark) {
                 break;
             }

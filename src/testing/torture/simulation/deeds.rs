@@ -31,12 +31,14 @@ pub(super) enum Deed {
     Sync,
     /// The store is idle.
     Idle,
+    /// Housekeeping makes index files.
+    Index,
 }
 
 impl Deed {
     /// Anything that a process may do.
     pub(super) fn random(random: &mut Rng) -> Self {
-        match random.u8(..20) {
+        match random.u8(..22) {
             0..=9 => Deed::Append {
                 stream: random.usize(..6),
                 sizes: sizes(random),
@@ -49,6 +51,7 @@ impl Deed {
             15 => Deed::Prepare,
             16 => Deed::SyncByItself,
             17 => Deed::Sync,
+            18 | 19 => Deed::Index,
             _ => Deed::Idle,
         }
     }
@@ -94,10 +97,13 @@ impl Process<'_> {
     /// Closes the store. Whether that went well; it must not when the disk failed meanwhile, or before in a way that poisons.
     pub(super) fn close(&self) -> Result<bool, String> {
         let (poisoned, grave) = (self.engine.poison().is_some(), self.disk.grave_failures());
+        let failures = self.disk.failures_of_closing();
         let closed = self.engine.close();
         self.check_poison(poisoned, grave)?;
         match closed {
-            Ok(()) if self.may_fail() => Err("it went well, though the disk has failed".into()),
+            Ok(()) if self.disk.failures_of_closing() > failures || self.engine.poison().is_some() => {
+                Err("it went well, though the disk has failed".into())
+            }
             Ok(()) => Ok(true),
             Err(error) => self.expect_failure("closing", &error).map(|()| false),
         }
@@ -134,6 +140,11 @@ impl Process<'_> {
             }
             Deed::Idle => {
                 self.engine.watermark_by_hand();
+                Ok(())
+            }
+            Deed::Index => {
+                self.engine.index_by_hand();
+                self.model.durable_up_to(self.engine.durable_revision().get());
                 Ok(())
             }
             Deed::SyncByItself => {

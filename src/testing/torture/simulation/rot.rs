@@ -1,9 +1,11 @@
 //! What no crash does: bytes that were durable change, and files vanish.
 //!
-//! Opening must refuse, for the right reason, and write nothing.
+//! Opening must refuse, for the right reason, and write nothing. What an index file answers for is not read by opening: there
+//! reading must say what is wrong, or show what was there, and verifying must find it.
 
 use super::world::{Setting, World};
 use crate::disk::MemoryFiles;
+use crate::engine::{Engine, Verdict, verify_on};
 use crate::format::frame::{FrameHeader, HEADER_BYTES as FRAME_BYTES, Kind, seal};
 use crate::format::place::{Place, aligned};
 use crate::format::segment_header::{HEADER_BYTES, HEADER_FIELDS, SegmentHeader};
@@ -105,17 +107,39 @@ impl World {
         Some('G')
     }
 
-    fn must_be_refused(&mut self, files: MemoryFiles, case: char) -> Result<(), String> {
-        let disk = self.disk(files);
+    fn must_be_refused(&mut self, mut files: MemoryFiles, case: char) -> Result<(), String> {
+        if self.random.bool() {
+            files.retain(|name, _| segment_number(name).is_some());
+        }
+        let hinted = files.keys().any(|name| segment_number(name).is_none());
+        let disk = self.disk(files.clone());
         match self.setting.open(&disk) {
             Err(OpenError::Corrupt(corruption)) if case_of(&corruption) == case => {}
             Err(other) => return Err(format!("damage of case {case} was refused for another reason: {other:?}")),
+            Ok(engine) if hinted && case != 'E' => return self.must_be_told(&engine, files, case),
             Ok(_) => return Err(format!("damage of case {case} went unnoticed")),
         }
         if !disk.crash(512).is_settled() {
             return Err(format!("something was written to a store damaged in case {case}"));
         }
         self.outcome.count(format!("recovery table, case {case}"), 1);
+        Ok(())
+    }
+
+    /// The store was opened by what its index files say, over damage that nobody has read yet.
+    fn must_be_told(&mut self, engine: &Engine, files: MemoryFiles, case: char) -> Result<(), String> {
+        let told = verify_on(&*self.disk(files), &mut |_| {});
+        let told = told.map_err(|error| format!("damage of case {case} cannot be verified: {error:?}"))?.verdict;
+        if !matches!(told, Verdict::Corrupt { .. }) {
+            return Err(format!("damage of case {case} under an index went unnoticed: {told:?}"));
+        }
+        match self.model.judge(engine, 0) {
+            Err(wrong) if !wrong.contains("read: corrupt") => {
+                return Err(format!("damage of case {case} under an index: {wrong}"));
+            }
+            _ => {}
+        }
+        self.outcome.count(format!("damage of case {case} under an index"), 1);
         Ok(())
     }
 }

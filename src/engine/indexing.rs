@@ -1,0 +1,262 @@
+//! Making index files: for the parts of the log that are complete, off the writer's path.
+//!
+//! A part that is complete and durable gets a file of its own, so that opening after a crash need not read its frames. Once its
+//! segment is complete, one file takes the place of those of all parts.
+
+use super::Engine;
+use super::live::LiveSegment;
+use crate::disk::DiskFile;
+use crate::format::decode::{FrameCheck, FrameView, NameCache};
+use crate::format::event_id::IdSeed;
+use crate::format::frame::Kind;
+use crate::format::place::Place;
+use crate::format::segment_header::SegmentHeader;
+use crate::index::sealed::{Covers, IndexBuilder, IndexBytes, IndexedEvent, SealedIndex};
+use crate::index::{PartIndex, hash_seed};
+use crate::log::{self, index_name};
+use crate::segment::{Start, scan};
+use crate::vocabulary::error::AppendError;
+use crate::vocabulary::event::{EventId, EventRef, IdRepr};
+use std::sync::Arc;
+
+/// Segments without an index file that there may be beside the one in use, before the writer is made to wait.
+pub(super) const UNINDEXED_MOST: usize = 4;
+/// Bytes of a part at most, before another begins: few enough to be read at once after a crash.
+pub(super) const PART_BYTES: u64 = 8 << 20;
+/// Parts of a segment of the greatest length, at least.
+pub(super) const PARTS_A_SEGMENT: u64 = 8;
+
+/// Why frames cannot be indexed.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) offset: u64,
+    pub(super) what: String,
+}
+
+/// Reads the frames from `start` up to `end`, verifies them, and builds their index: the bytes of its file.
+pub(super) fn build(file: &dyn DiskFile, header: &SegmentHeader, start: &Start, end: u64) -> Result<Vec<u8>, Fault> {
+    let seed = IdSeed::of(&header.store_id);
+    let mut builder = IndexBuilder::new(hash_seed(&header.store_id), start.chain.sequence);
+    let mut chain = start.chain;
+    let fault = |offset, what: &str| Fault { offset, what: what.into() };
+    let mut first_recorded_at = None;
+    let scanned = scan(file, header, start, end, &mut chain, &mut |place, frame, _| {
+        if frame.header.kind != Kind::Transaction {
+            return Ok(());
+        }
+        if frame.header.count > 0 {
+            first_recorded_at.get_or_insert(frame.header.recorded_at);
+        }
+        add(&mut builder, place, frame, seed)
+    })
+    .map_err(|failure| fault(start.offset, &failure.to_string()))?;
+    if scanned.offset != end {
+        return Err(fault(scanned.offset, scanned.stop.what()));
+    }
+    let covers = Covers {
+        store_id: header.store_id,
+        segment: header.number,
+        salt: header.salt,
+        from: start.offset,
+        end,
+        base: start.chain.sequence,
+        count: builder.count(),
+        transactions: builder.transactions(),
+        chain,
+        first_recorded_at,
+    };
+    builder.finish(&covers).map_err(|too_large| fault(start.offset, &too_large.to_string()))
+}
+
+fn add(builder: &mut IndexBuilder, place: Place, frame: &FrameView<'_>, seed: IdSeed) -> Result<(), &'static str> {
+    // The scan has verified every event.
+    let unchecked: Option<FrameCheck> = None;
+    let mut names = NameCache::default();
+    let mut ids: Vec<Option<EventId>> = Vec::with_capacity(frame.header.count as usize);
+    let mut events = Vec::with_capacity(frame.header.count as usize);
+    for index in 0..frame.header.count {
+        let parts = frame.event(index, seed, unchecked, &mut names).map_err(|_| "an event makes no sense")?;
+        let event = EventRef { data: frame.bytes, parts };
+        let made = seed.make(frame.header.sequence + u64::from(index), frame.header.recorded_at);
+        // An id that follows from the event's number need not be looked up.
+        ids.push(Some(event.id()).filter(|id| id.0 != IdRepr::Uuid(made)));
+        events.push(event);
+    }
+    let indexed = events.iter().zip(&ids).map(|(event, id)| IndexedEvent {
+        category: event.category(),
+        stream: event.stream(),
+        name: event.name(),
+        position: event.position().get(),
+        occurred_at: event.occurred_at(),
+        id: id.as_ref(),
+    });
+    let records = frame.sections.records(frame.bytes).ok_or("the system records make no sense")?;
+    let id = frame.sections.id_text(frame.bytes);
+    builder
+        .add(place.offset, id, frame.header.recorded_at, &records, indexed)
+        .map_err(|_| "the frames are too much for one index")
+}
+
+/// What is to be indexed next.
+enum Work {
+    /// A part of the segment that is in use.
+    Part(Arc<LiveSegment>),
+    /// All parts of a segment that is complete.
+    Whole(Vec<Arc<LiveSegment>>),
+}
+
+impl Work {
+    fn first(&self) -> Option<&Arc<LiveSegment>> {
+        match self {
+            Work::Part(part) => Some(part),
+            Work::Whole(parts) => parts.first(),
+        }
+    }
+
+    fn parts(&self) -> &[Arc<LiveSegment>] {
+        match self {
+            Work::Part(part) => std::slice::from_ref(part),
+            Work::Whole(parts) => parts,
+        }
+    }
+}
+
+/// What became of making index files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Indexed {
+    /// All that can be indexed is.
+    All,
+    /// What comes next is not durable yet.
+    NotDurable,
+}
+
+impl Engine {
+    /// Makes index files for all parts that are complete, oldest first. One thread at a time.
+    ///
+    /// # Errors
+    /// [`AppendError::Poisoned`] when making them durable first fails.
+    pub(super) fn index_complete(&self) -> Result<Indexed, AppendError> {
+        let _indexing = self.indexing.lock();
+        while let Some(work) = self.next_to_index() {
+            let Some(end) = work.parts().last().and_then(|part| part.sealed_end.get().copied()) else {
+                return Ok(Indexed::All);
+            };
+            let Some(first) = work.first().map(Arc::clone) else { return Ok(Indexed::All) };
+            // An index file says of its frames that they are durable.
+            let place = Place { segment: first.header.number, offset: end };
+            if self.durable_place() < place {
+                if self.is_sync() {
+                    return Ok(Indexed::NotDurable);
+                }
+                self.sync_visible()?;
+            }
+            self.index_parts(&first, work.parts(), end);
+        }
+        Ok(Indexed::All)
+    }
+
+    fn next_to_index(&self) -> Option<Work> {
+        let segments = Arc::clone(&self.horizon.segments());
+        let active = segments.last()?.header.number;
+        let complete = segments.chunk_by(|one, other| one.header.number == other.header.number);
+        for parts in complete {
+            match parts {
+                [only] if only.sealed_end.get().is_some() && only.is_indexed() => {}
+                // Parts that stay as they are, because one of them is damaged.
+                parts if parts.iter().all(|part| part.sealed_end.get().is_some() && part.is_hopeless()) => {}
+                parts if parts.iter().any(|part| part.header.number < active) => {
+                    return Some(Work::Whole(parts.to_vec()));
+                }
+                parts => {
+                    let next = parts.iter().find(|part| part.sealed_end.get().is_some() && !part.is_indexed());
+                    return next.map(|part| Work::Part(Arc::clone(part)));
+                }
+            }
+        }
+        None
+    }
+
+    /// Indexes the frames of `parts`, which begin with `first`, up to `end`, and puts one part in their place.
+    fn index_parts(&self, first: &Arc<LiveSegment>, parts: &[Arc<LiveSegment>], end: u64) {
+        let header = &first.header;
+        let index = match build(&*first.file, header, &first.start, end) {
+            Ok(bytes) => self.keep(first, bytes),
+            // The log is damaged, or the frames are too much for one index: what there is goes on serving.
+            Err(_) => None,
+        };
+        let Some(index) = index else {
+            parts.iter().for_each(|part| part.give_up());
+            return;
+        };
+        let part = LiveSegment::new(
+            header.clone(),
+            Arc::clone(&first.file),
+            Arc::clone(&first.region),
+            first.start,
+            PartIndex::Sealed(Box::new(index)),
+        );
+        let _ = part.sealed_end.set(end);
+        self.replace_parts(parts, Arc::new(part));
+        for part in parts.iter().filter(|part| !part.begins_segment()) {
+            // Left behind, it is removed at the next opening.
+            let _ = self.disk.remove(&index_name(header.number, part.start.offset));
+        }
+    }
+
+    /// Puts an index into a file and maps it. Where that fails it is kept in memory, in the file's form, which is small.
+    fn keep(&self, first: &LiveSegment, bytes: Vec<u8>) -> Option<SealedIndex> {
+        let header = &first.header;
+        let open = |bytes| SealedIndex::open(bytes, &header.store_id, header.number, header.salt).ok();
+        let name = index_name(header.number, first.start.offset);
+        let mapped = log::put_side_file(&*self.disk, &name, &bytes).and_then(|file| file.region()).ok();
+        let mapped = mapped.and_then(|region| {
+            region.publish(region.len());
+            open(IndexBytes::Mapped(region))
+        });
+        mapped.or_else(|| open(IndexBytes::Heap(bytes)))
+    }
+
+    /// Puts one part in the place of others, which are neighbours.
+    fn replace_parts(&self, parts: &[Arc<LiveSegment>], part: Arc<LiveSegment>) {
+        let _listing = self.listing.lock();
+        let segments = Arc::clone(&self.horizon.segments());
+        let is_replaced = |segment: &Arc<LiveSegment>| parts.iter().any(|part| Arc::ptr_eq(part, segment));
+        let Some(at) = segments.iter().position(is_replaced) else { return };
+        let mut list: Vec<Arc<LiveSegment>> = segments.iter().filter(|one| !is_replaced(one)).cloned().collect();
+        list.insert(at, part);
+        self.horizon.replace(list);
+    }
+
+    /// How many segments, of those that are complete, have no index file.
+    pub(super) fn unindexed_segments(&self) -> usize {
+        let segments = self.horizon.segments();
+        let Some(active) = segments.last().map(|last| last.header.number) else { return 0 };
+        let complete = segments.chunk_by(|one, other| one.header.number == other.header.number);
+        complete
+            .filter(|parts| parts.iter().any(|part| part.header.number < active && part.index().hot().is_some()))
+            .count()
+    }
+
+    /// Begins another part of the segment in use, so that the index of the one before can be made. For the holder of the seat.
+    pub(super) fn split(&self, seat: &mut super::seat::Seat) {
+        let segment = &seat.segment;
+        let start = Start { offset: seat.end, previous_end: 0, chain: seat.chain(self.durable_place()) };
+        let part = Arc::new(LiveSegment::empty(
+            segment.header.clone(),
+            Arc::clone(&segment.file),
+            Arc::clone(&segment.region),
+            start,
+            self.index_seed,
+        ));
+        let _ = segment.sealed_end.set(seat.end);
+        self.extend_list(&part);
+        seat.segment = part;
+        self.chores.after_part();
+    }
+
+    /// Adds a part to the list. For the holder of the seat.
+    pub(super) fn extend_list(&self, part: &Arc<LiveSegment>) {
+        let _listing = self.listing.lock();
+        self.horizon.extend(Arc::clone(part));
+    }
+}

@@ -1,0 +1,124 @@
+//! A part of the log that is in use: frames of one segment, the file and the map that they are in, and their index.
+
+use super::indexing;
+use crate::disk::{DiskFile, Region};
+use crate::format::segment_header::SegmentHeader;
+use crate::index::sealed::{Damaged, IndexBytes, SealedIndex};
+use crate::index::{HotIndex, PartIndex};
+use crate::segment::Start;
+use crate::vocabulary::error::{Corruption, ReadError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// Frames of one segment: all of them, or some. The parts of a segment that is in use become one when it is complete.
+#[derive(Debug)]
+pub(crate) struct LiveSegment {
+    pub(crate) header: SegmentHeader,
+    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) region: Arc<Region>,
+    /// Where its frames begin, and what is known of those before.
+    pub(crate) start: Start,
+    /// Where its frames end, once others follow.
+    pub(crate) sealed_end: OnceLock<u64>,
+    index: PartIndex,
+    /// Whether no index file can be made of it: then it is not tried again.
+    hopeless: AtomicBool,
+    /// In place of an index whose file turned out to be damaged: made again from the log.
+    again: OnceLock<PartIndex>,
+}
+
+impl LiveSegment {
+    pub(crate) fn new(
+        header: SegmentHeader,
+        file: Arc<dyn DiskFile>,
+        region: Arc<Region>,
+        start: Start,
+        index: PartIndex,
+    ) -> Self {
+        Self {
+            header,
+            file,
+            region,
+            start,
+            sealed_end: OnceLock::new(),
+            index,
+            hopeless: AtomicBool::new(false),
+            again: OnceLock::new(),
+        }
+    }
+
+    /// A part whose frames are still to come.
+    pub(crate) fn empty(
+        header: SegmentHeader,
+        file: Arc<dyn DiskFile>,
+        region: Arc<Region>,
+        start: Start,
+        index_seed: u64,
+    ) -> Self {
+        let index = PartIndex::Hot(Box::new(HotIndex::new(start.chain.sequence, index_seed)));
+        Self::new(header, file, region, start, index)
+    }
+
+    /// The number of the part's first event.
+    pub(crate) fn base(&self) -> u64 {
+        self.index.base()
+    }
+
+    /// The index, for what no file can get wrong.
+    pub(crate) fn index(&self) -> &PartIndex {
+        self.again.get().unwrap_or(&self.index)
+    }
+
+    /// Whether its index is in a file, or cannot be.
+    pub(crate) fn is_indexed(&self) -> bool {
+        let filed = self.again.get().is_none() && self.index.hot().is_none();
+        filed || self.is_hopeless()
+    }
+
+    /// Whether no index file can be made of it.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.hopeless.load(Ordering::Relaxed)
+    }
+
+    /// Notes that no index file can be made of it.
+    pub(crate) fn give_up(&self) {
+        self.hopeless.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its frames are the first of its segment.
+    pub(crate) fn begins_segment(&self) -> bool {
+        self.start.offset == crate::format::segment_header::HEADER_BYTES
+    }
+
+    /// Asks the index. A damaged one is made again from the log, in memory, and asked once more: it is only a hint.
+    ///
+    /// # Errors
+    /// [`Corruption`] when the log itself is damaged there.
+    pub(crate) fn ask<T>(&self, question: impl Fn(&PartIndex) -> Result<T, Damaged>) -> Result<T, Corruption> {
+        match question(self.index()) {
+            Ok(answer) => Ok(answer),
+            Err(damaged) if self.again.get().is_some() => Err(self.corruption(0, damaged.to_string())),
+            Err(_) => question(self.make_again()?).map_err(|damaged| self.corruption(0, damaged.to_string())),
+        }
+    }
+
+    fn make_again(&self) -> Result<&PartIndex, Corruption> {
+        let end = self.sealed_end.get().copied().unwrap_or_else(|| self.region.published());
+        let bytes = indexing::build(&*self.file, &self.header, &self.start, end)
+            .map_err(|fault| self.corruption(fault.offset, fault.what))?;
+        let header = &self.header;
+        let sealed = SealedIndex::open(IndexBytes::Heap(bytes), &header.store_id, header.number, header.salt)
+            .map_err(|unusable| self.corruption(0, unusable.to_string()))?;
+        // Who comes second has made the same.
+        Ok(self.again.get_or_init(|| PartIndex::Sealed(Box::new(sealed))))
+    }
+
+    fn corruption(&self, offset: u64, what: impl Into<String>) -> Corruption {
+        Corruption { segment: self.header.number, offset, what: what.into() }
+    }
+
+    /// An error about this segment.
+    pub(crate) fn corrupt(&self, offset: u64, what: impl Into<String>) -> ReadError {
+        self.corruption(offset, what).into()
+    }
+}

@@ -1,0 +1,184 @@
+//! The index of a part of the log, be it still in memory or in a file: one set of questions for both.
+
+use super::hot::{EntryId, HotIndex};
+use super::postings::RunPlace;
+use super::sealed::{Damaged, PostingBlock, SealedIndex};
+
+/// Where the events of some frames are.
+#[derive(Debug)]
+pub(crate) enum PartIndex {
+    /// Of frames that are still being added, or whose index is not in a file yet.
+    Hot(Box<HotIndex>),
+    /// Of frames that are complete.
+    Sealed(Box<SealedIndex>),
+}
+
+impl PartIndex {
+    /// The index in memory.
+    pub(crate) fn hot(&self) -> Option<&HotIndex> {
+        match self {
+            PartIndex::Hot(hot) => Some(hot),
+            PartIndex::Sealed(_) => None,
+        }
+    }
+
+    /// The number of the first event.
+    pub(crate) fn base(&self) -> u64 {
+        match self {
+            PartIndex::Hot(hot) => hot.base(),
+            PartIndex::Sealed(sealed) => sealed.covers().base,
+        }
+    }
+
+    /// How many events there are, staged ones included.
+    pub(crate) fn count(&self) -> u32 {
+        match self {
+            PartIndex::Hot(hot) => hot.count(),
+            PartIndex::Sealed(sealed) => sealed.covers().count,
+        }
+    }
+
+    /// How many transactions with events there are, staged ones included.
+    pub(crate) fn transactions(&self) -> u64 {
+        match self {
+            PartIndex::Hot(hot) => hot.transactions(),
+            PartIndex::Sealed(sealed) => u64::from(sealed.covers().transactions),
+        }
+    }
+
+    /// Bytes of the index's file, if it has one.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        match self {
+            PartIndex::Hot(_) => 0,
+            PartIndex::Sealed(sealed) => sealed.file_bytes(),
+        }
+    }
+
+    /// Bytes of memory, those of maps apart.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            PartIndex::Hot(hot) => hot.bytes(),
+            PartIndex::Sealed(sealed) => sealed.bytes_in_memory(),
+        }
+    }
+
+    /// How many streams begin here, of those with an event below `sequence_number`.
+    pub(crate) fn born_streams(&self, sequence_number: u64) -> u64 {
+        match self {
+            PartIndex::Hot(hot) => hot.born_streams(sequence_number),
+            PartIndex::Sealed(sealed) => u64::from(sealed.born_streams()),
+        }
+    }
+
+    /// The offset of the frame that holds an event.
+    pub(crate) fn frame_of(&self, sequence_number: u64) -> Result<Option<u64>, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.frame_of(sequence_number)),
+            PartIndex::Sealed(sealed) => sealed.frame_of(sequence_number),
+        }
+    }
+
+    /// The category of this name.
+    pub(crate) fn category(&self, category: &str) -> Result<Option<EntryId>, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.category(category)),
+            PartIndex::Sealed(sealed) => sealed.category(category),
+        }
+    }
+
+    /// The stream of this name in this category, whose hash the caller has.
+    pub(crate) fn stream(&self, category: &str, stream: &str, hash: u64) -> Result<Option<EntryId>, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.stream(category, stream)),
+            PartIndex::Sealed(sealed) if sealed.may_have_stream(hash)? => sealed.stream(category, stream),
+            PartIndex::Sealed(_) => Ok(None),
+        }
+    }
+
+    /// The position of a stream's first event here.
+    pub(crate) fn first_position(&self, stream: EntryId) -> Result<u64, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.first_position(stream)),
+            PartIndex::Sealed(sealed) => sealed.first_position(stream),
+        }
+    }
+
+    /// The position that follows a stream's last here; staged events count.
+    pub(crate) fn next_position(&self, stream: EntryId) -> Result<u64, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.next_position(stream)),
+            PartIndex::Sealed(sealed) => sealed.next_position(stream),
+        }
+    }
+
+    /// How many events an entry has; staged ones count.
+    pub(crate) fn len(&self, id: EntryId) -> Result<u32, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.len(id)),
+            PartIndex::Sealed(sealed) => sealed.len(id),
+        }
+    }
+
+    /// How many of an entry's events are numbered below `sequence_number`.
+    pub(crate) fn count_below(&self, id: EntryId, sequence_number: u64) -> Result<u32, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.count_below(id, sequence_number)),
+            PartIndex::Sealed(sealed) => sealed.count_below(id, sequence_number),
+        }
+    }
+
+    /// The sequence number of an entry's event at `index`.
+    pub(crate) fn event_at(&self, id: EntryId, index: u32, place: &mut PostingPlace) -> Result<Option<u64>, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.event_at(id, index, &mut place.run)),
+            PartIndex::Sealed(sealed) => {
+                if place.block.get(index).is_none() {
+                    sealed.postings(id, index, &mut place.block)?;
+                }
+                Ok(place.block.get(index).map(|ordinal| sealed.covers().base + u64::from(ordinal)))
+            }
+        }
+    }
+
+    /// Lends the names of categories with an event below `sequence_number`.
+    pub(crate) fn category_names(&self, sequence_number: u64, mut each: impl FnMut(&[u8])) -> Result<(), Damaged> {
+        match self {
+            PartIndex::Hot(hot) => {
+                hot.category_names(sequence_number).for_each(each);
+                Ok(())
+            }
+            PartIndex::Sealed(sealed) => sealed.category_names(sequence_number, &mut each),
+        }
+    }
+
+    /// Lends the names of a category's streams with an event below `sequence_number`.
+    pub(crate) fn stream_names(
+        &self,
+        category: &str,
+        sequence_number: u64,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), Damaged> {
+        match self {
+            PartIndex::Hot(hot) => {
+                hot.stream_names(category, sequence_number).for_each(each);
+                Ok(())
+            }
+            PartIndex::Sealed(sealed) => sealed.stream_names(category, sequence_number, &mut each),
+        }
+    }
+
+    /// The offsets of the frames whose transaction may have this id, staged ones included.
+    pub(crate) fn transactions_with(&self, id: &str) -> Result<Vec<u64>, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.transactions_with(id).collect()),
+            PartIndex::Sealed(sealed) => sealed.transactions_with(id),
+        }
+    }
+}
+
+/// Where a reader of a list last was, in one part.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PostingPlace {
+    run: RunPlace,
+    block: PostingBlock,
+}
