@@ -126,7 +126,10 @@ impl Engine {
             name: event.name,
             position: event.position,
         });
-        let indexed = seat.segment.index.add(seat.end, source.id.map(|(id, _)| id), additions);
+        // What fails from here on poisons the store, so nobody goes by what the cache says of an append that failed.
+        let Seat { segment, end, known, .. } = &mut *seat;
+        let indexed = known.add(&segment.index, *end, source.id.map(|(id, _)| id), additions);
+        self.known_bytes.store(known.bytes(), std::sync::atomic::Ordering::Relaxed);
         if indexed.is_err() {
             let cause = self.set_poison("the index of the active segment is full");
             return Err(AppendError::Poisoned { cause, unknown: false });
@@ -156,12 +159,12 @@ impl Engine {
     }
 
     /// Judges the conditions of all parts, and finds the position of each part's first event.
-    fn judge(&self, seat: &Seat, append: &Append<'_>) -> Result<Vec<u64>, AppendError> {
+    fn judge(&self, seat: &mut Seat, append: &Append<'_>) -> Result<Vec<u64>, AppendError> {
         let mut positions = Vec::with_capacity(append.parts.len());
         let many = append.parts.len() > FEW_PARTS;
         let mut next_of: HashMap<&Stream, u64> = HashMap::new();
         for (index, part) in append.parts.iter().enumerate() {
-            let before = self.next_position(part.stream);
+            let before = self.known_position(seat, part.stream);
             if !part.condition.is_any() {
                 self.judge_part(seat, part.stream, part.condition, before)?;
             }
@@ -199,7 +202,13 @@ impl Engine {
         }
     }
 
-    /// The position of a stream's next event, everything staged included.
+    /// The position of a stream's next event, everything staged included. What the writer does not remember the indexes tell.
+    pub(super) fn known_position(&self, seat: &mut Seat, stream: &Stream) -> u64 {
+        let known = seat.known.next_position(stream.category(), stream.stream());
+        known.unwrap_or_else(|| self.next_position(stream))
+    }
+
+    /// The position of a stream's next event, everything staged included, from the indexes.
     pub(super) fn next_position(&self, stream: &Stream) -> u64 {
         let segments = self.horizon.segments();
         let found = segments.iter().rev().find_map(|segment| {

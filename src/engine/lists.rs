@@ -5,6 +5,7 @@ use super::snapshot::Snapshot;
 use crate::vocabulary::error::ReadError;
 use crate::vocabulary::stats::Stats;
 use std::collections::{BTreeSet, HashSet};
+use std::sync::atomic::Ordering;
 
 impl Engine {
     /// The names of all categories, in order of their bytes.
@@ -43,7 +44,8 @@ impl Engine {
             segments: segments.len() as u64,
             log_bytes: segments.iter().map(|segment| segment.region.published()).sum(),
             file_bytes: segments.iter().map(|segment| segment.header.length).sum::<u64>() + prepared,
-            index_bytes: segments.iter().map(|segment| segment.index.bytes()).sum(),
+            index_bytes: segments.iter().map(|segment| segment.index.bytes()).sum::<u64>()
+                + self.known_bytes.load(Ordering::Relaxed),
             first_recorded_at: self.first_recorded_at.get().copied(),
             last_recorded_at: *self.last_recorded_at.lock(),
         })

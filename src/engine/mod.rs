@@ -69,7 +69,7 @@ use parking_lot::{Mutex, RwLock};
 use rotate::Slot;
 use seat::Seat;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// A segment that is part of the log.
@@ -101,6 +101,8 @@ pub(crate) struct Engine {
     durable: CachePadded<Mark>,
     durable_revision: Mark,
     seat: Mutex<Seat>,
+    /// Bytes of memory that the seat's knowledge of names takes.
+    known_bytes: AtomicU64,
     /// Batches that were taken from the seat and are not visible yet.
     in_flight: InFlight,
     commit: Commit,

@@ -65,6 +65,7 @@ impl Engine {
             sealed_end: OnceLock::new(),
         });
         seat.end = HEADER_BYTES;
+        seat.known.begin_part();
         self.horizon.extend(Arc::clone(&seat.segment));
         let recorded_at = seat.recorded_at;
         let context = seat.context(recorded_at, self.durable_place());

@@ -48,7 +48,7 @@ impl Engine {
         }
         let mut next: HashMap<Stream, u64> = HashMap::new();
         check_continues(transaction, Revision::new(seat.sequence), Some(seat.recorded_at), |stream| {
-            let next = next.entry(stream.clone()).or_insert_with(|| self.next_position(stream));
+            let next = next.entry(stream.clone()).or_insert_with(|| self.known_position(seat, stream));
             *next += 1;
             Ok(*next - 1)
         })?;

@@ -9,7 +9,6 @@ mod dictionary;
 #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "asked by sealed indexes"))]
 mod hash;
 mod hot;
-#[cfg_attr(not(test), expect(dead_code, reason = "the writer is about to use it"))]
 mod known;
 #[cfg(all(test, loom))]
 mod loom_models;
@@ -17,10 +16,11 @@ mod postings;
 #[cfg_attr(not(test), expect(dead_code, reason = "the engine is about to use it"))]
 pub(crate) mod sealed;
 mod transactions;
+mod writer_cache;
 
-#[expect(unused_imports, reason = "the engine is about to use the halves")]
-pub(crate) use hash::{category_hash, hash_in_category};
-#[cfg_attr(not(any(test, feature = "testing")), expect(unused_imports, reason = "as above"))]
-pub(crate) use hash::{hash_seed, stream_hash};
+pub(crate) use hash::hash_seed;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use hash::stream_hash;
 pub(crate) use hot::{Addition, EntryId, HotIndex};
 pub(crate) use postings::RunPlace;
+pub(crate) use writer_cache::WriterCache;
