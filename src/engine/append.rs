@@ -129,8 +129,11 @@ impl Engine {
             name: event.name,
             position: event.position,
         });
-        let hot = seat.segment.index().hot();
-        let indexed = hot.map(|index| index.add(seat.end, source.id.map(|(id, _)| id), additions));
+        // What fails from here on poisons the store, so nobody goes by what the cache says of an append that failed.
+        let Seat { segment, end, known, .. } = &mut *seat;
+        let hot = segment.index().hot();
+        let indexed = hot.map(|index| known.add(index, *end, source.id.map(|(id, _)| id), additions));
+        self.known_bytes.store(known.bytes(), std::sync::atomic::Ordering::Relaxed);
         if !matches!(indexed, Some(Ok(()))) {
             let cause = self.set_poison("the index of the active segment is full");
             return Err(AppendError::Poisoned { cause, unknown: false });
@@ -160,12 +163,12 @@ impl Engine {
     }
 
     /// Judges the conditions of all parts, and finds the position of each part's first event.
-    fn judge(&self, seat: &Seat, append: &Append<'_>) -> Result<Vec<u64>, AppendError> {
+    fn judge(&self, seat: &mut Seat, append: &Append<'_>) -> Result<Vec<u64>, AppendError> {
         let mut positions = Vec::with_capacity(append.parts.len());
         let many = append.parts.len() > FEW_PARTS;
         let mut next_of: HashMap<&Stream, u64> = HashMap::new();
         for (index, part) in append.parts.iter().enumerate() {
-            let before = self.next_position(part.stream)?;
+            let before = self.known_position(seat, part.stream)?;
             if !part.condition.is_any() {
                 self.judge_part(seat, part.stream, part.condition, before)?;
             }
@@ -203,7 +206,18 @@ impl Engine {
         }
     }
 
-    /// The position of a stream's next event, everything staged included.
+    /// The position of a stream's next event, everything staged included. What the writer does not remember the indexes tell.
+    ///
+    /// # Errors
+    /// As [`Engine::next_position`].
+    pub(super) fn known_position(&self, seat: &mut Seat, stream: &Stream) -> Result<u64, AppendError> {
+        match seat.known.next_position(stream.category(), stream.stream()) {
+            Some(known) => Ok(known),
+            None => self.next_position(stream),
+        }
+    }
+
+    /// The position of a stream's next event, everything staged included, from the indexes.
     ///
     /// # Errors
     /// [`AppendError::Corrupt`] when that would need a part of the log that is damaged.

@@ -249,6 +249,7 @@ impl Engine {
             self.index_seed,
         ));
         let _ = segment.sealed_end.set(seat.end);
+        seat.known.begin_part();
         self.extend_list(&part);
         seat.segment = part;
         self.chores.after_part();

@@ -8,6 +8,7 @@ use crate::vocabulary::error::ReadError;
 use crate::vocabulary::stats::Stats;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 impl Engine {
     /// The names of all categories, in order of their bytes.
@@ -49,7 +50,8 @@ impl Engine {
             file_bytes: files().map(|segment| segment.header.length).sum::<u64>()
                 + segments.iter().map(|part| part.index().file_bytes()).sum::<u64>()
                 + prepared,
-            index_bytes: segments.iter().map(|part| part.index().bytes()).sum(),
+            index_bytes: segments.iter().map(|part| part.index().bytes()).sum::<u64>()
+                + self.known_bytes.load(Ordering::Relaxed),
             first_recorded_at: self.first_recorded_at.get().copied(),
             last_recorded_at: *self.last_recorded_at.lock(),
         })

@@ -71,7 +71,7 @@ use parking_lot::{Mutex, RwLock};
 use rotate::Slot;
 use seat::Seat;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// System records by namespace and key.
@@ -94,6 +94,8 @@ pub(crate) struct Engine {
     durable: CachePadded<Mark>,
     durable_revision: Mark,
     seat: Mutex<Seat>,
+    /// Bytes of memory that the seat's knowledge of names takes.
+    known_bytes: AtomicU64,
     /// Batches that were taken from the seat and are not visible yet.
     in_flight: InFlight,
     commit: Commit,

@@ -16,7 +16,7 @@ use crate::format::event::EventSource;
 use crate::format::event_id::IdSeed;
 use crate::format::frame::Kind;
 use crate::format::place::{Place, aligned};
-use crate::index::hash_seed;
+use crate::index::{WriterCache, hash_seed};
 use crate::log::{self, Reading, Tail, create_segment, index_of, segment_number};
 use crate::segment::Start;
 use crate::vocabulary::append::OWN_NAMESPACE;
@@ -31,7 +31,7 @@ use crossbeam::utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -242,6 +242,11 @@ fn push_padded(frames: &mut Vec<u8>, frame: &[u8]) {
     frames.resize(usize::try_from(aligned(frames.len() as u64)).unwrap_or(frames.len()), 0);
 }
 
+/// What the writer of a log of so many events knows of names: of none at all, everything.
+fn knowing_nothing(store_id: &[u8; 16], options: &Options, events: u64) -> WriterCache {
+    WriterCache::new(hash_seed(store_id), options.known_streams, events == 0)
+}
+
 fn assemble(
     disk: Arc<dyn Disk>,
     options: &Options,
@@ -256,8 +261,8 @@ fn assemble(
     };
     let store_id = last.header.store_id;
     let chain = reading.chain;
-    let mut seat = Seat::new(Arc::clone(last), end.end, chain.epoch.saturating_add(1));
-    (seat.sequence, seat.link, seat.recorded_at) = (chain.sequence, chain.link, chain.recorded_at);
+    let known = knowing_nothing(&store_id, options, chain.sequence);
+    let mut seat = Seat::new(Arc::clone(last), end.end, &chain, known);
     let place = seat.place();
     if reading.tail == Tail::Closed {
         seat.closed_at = Some(place);
@@ -292,6 +297,7 @@ fn assemble(
         durable: CachePadded::new(Mark::new(durable.0.pack())),
         durable_revision: Mark::new(durable.1),
         seat: Mutex::new(seat),
+        known_bytes: AtomicU64::default(),
         in_flight: InFlight::default(),
         commit: Commit::default(),
         syncing: Mutex::new(()),

@@ -67,6 +67,7 @@ impl Engine {
         let Prepared { header, file, region } = next;
         seat.segment = Arc::new(LiveSegment::empty(header, file, region, start, self.index_seed));
         seat.end = HEADER_BYTES;
+        seat.known.begin_part();
         self.extend_list(&seat.segment);
         let recorded_at = seat.recorded_at;
         let context = seat.context(recorded_at, self.durable_place());

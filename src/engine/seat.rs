@@ -4,6 +4,7 @@ use super::batch::{Batch, Run};
 use super::{Engine, LiveSegment};
 use crate::format::encode::Context;
 use crate::format::place::{Place, aligned};
+use crate::index::WriterCache;
 use crate::segment::Chain;
 use crate::vocabulary::error::AppendError;
 use crate::vocabulary::time::Timestamp;
@@ -34,24 +35,28 @@ pub(super) struct Seat {
     pub(super) closed_at: Option<Place>,
     /// The frame being encoded; its memory is used again and again.
     pub(super) frame: Vec<u8>,
+    /// What is known of streams and names without asking the indexes.
+    pub(super) known: WriterCache,
     /// Staged and not yet taken by a leader.
     runs: Vec<Run>,
     records: Vec<SystemRecord>,
 }
 
 impl Seat {
-    pub(super) fn new(segment: Arc<LiveSegment>, end: u64, epoch: u32) -> Self {
+    /// A seat at the end of a log that was read, for an epoch of its own.
+    pub(super) fn new(segment: Arc<LiveSegment>, end: u64, chain: &Chain, known: WriterCache) -> Self {
         Self {
             segment,
             end,
-            sequence: 0,
-            link: 0,
-            epoch,
-            recorded_at: Timestamp::MIN,
+            sequence: chain.sequence,
+            link: chain.link,
+            epoch: chain.epoch.saturating_add(1),
+            recorded_at: chain.recorded_at,
             watermarked: Place { segment: 0, offset: 0 },
             unsynced_watermark: false,
             closed_at: None,
             frame: Vec::new(),
+            known,
             runs: Vec::new(),
             records: Vec::new(),
         }

@@ -50,7 +50,7 @@ impl Engine {
         check_continues(transaction, Revision::new(seat.sequence), Some(seat.recorded_at), |stream| {
             let position = match next.get(stream) {
                 Some(position) => *position,
-                None => self.next_position(stream)?,
+                None => self.known_position(seat, stream)?,
             };
             next.insert(stream.clone(), position + 1);
             Ok(position)

@@ -23,8 +23,9 @@ pub(super) struct Dictionary {
     seed: u64,
 }
 
-/// A name and where it occurs.
+/// A name and where it occurs, in one cache line.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub(super) struct Entry {
     key: OnceLock<Box<[u8]>>,
     /// Distinguishes equal keys of different owners: the number of a stream's category.

@@ -48,17 +48,63 @@ pub(crate) struct Addition<'a> {
 }
 
 impl Addition<'_> {
-    fn shares_names(&self, other: &Addition<'_>) -> bool {
-        self.stream == other.stream && self.name == other.name && self.category == other.category
+    pub(super) fn shares_names(&self, other: &Addition<'_>) -> bool {
+        same(self.stream, other.stream) && same(self.name, other.name) && same(self.category, other.category)
     }
 }
 
-/// Where an event is entered.
+/// Whether two names are the same. Most that are lie at the same place.
+fn same(one: &str, other: &str) -> bool {
+    std::ptr::eq(one, other) || one == other
+}
+
+/// Under which numbers an event is entered.
 #[derive(Debug, Clone, Copy)]
-struct Entries<'a> {
-    category: &'a Entry,
-    stream: &'a Entry,
-    name: &'a Entry,
+pub(super) struct EntryNumbers {
+    pub(super) category: u32,
+    pub(super) stream: u32,
+    pub(super) name: u32,
+}
+
+/// A frame whose events are being added.
+pub(super) struct Filling<'i> {
+    index: &'i HotIndex,
+    address: u32,
+    before: u32,
+    /// The number, within the segment, of the next event.
+    ordinal: u32,
+}
+
+impl Filling<'_> {
+    /// Adds an event.
+    pub(super) fn push(&mut self, numbers: EntryNumbers) -> Result<(), IndexFull> {
+        let index = self.index;
+        let entries = [
+            index.categories.entry(numbers.category),
+            index.streams.entry(numbers.stream),
+            index.names.entry(numbers.name),
+        ];
+        for entry in entries {
+            entry.ok_or(IndexFull)?.push(&index.pool, self.ordinal)?;
+        }
+        index.frames.make(self.ordinal).ok_or(IndexFull)?.store(self.address, Ordering::Relaxed);
+        self.ordinal = self.ordinal.checked_add(1).ok_or(IndexFull)?;
+        Ok(())
+    }
+
+    /// Lets the events count, and notes the transaction's id.
+    pub(super) fn finish(self, id: Option<&str>) -> Result<(), IndexFull> {
+        let index = self.index;
+        if let Some(id) = id {
+            index.ids.add(id, self.address).ok_or(IndexFull)?;
+        }
+        index.count.store(self.ordinal, Ordering::Release);
+        if self.ordinal > self.before {
+            // Only the writer counts.
+            index.transactions.store(index.transactions.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
 }
 
 /// The index of a segment cannot take more: the segment must be ended.
@@ -110,56 +156,50 @@ impl HotIndex {
         id: Option<&str>,
         events: impl Iterator<Item = Addition<'a>>,
     ) -> Result<(), IndexFull> {
-        let address = u32::try_from(offset >> 3).map_err(|_| IndexFull)?;
-        let before = self.count.load(Ordering::Relaxed);
-        let mut ordinal = before;
-        let mut previous: Option<(Addition<'_>, Entries<'_>)> = None;
+        let mut filling = self.fill(offset)?;
+        let mut previous: Option<(Addition<'_>, EntryNumbers)> = None;
         for event in events {
-            let entries = match previous {
+            let numbers = match previous {
                 // Events of one transaction mostly share stream and name with the one before: no need to look them up again.
-                Some((known, entries)) if known.shares_names(&event) => entries,
-                _ => self.entries(&event)?,
+                Some((known, numbers)) if known.shares_names(&event) => numbers,
+                _ => {
+                    let category = self.enter_category(event.category)?;
+                    let stream = self.enter_stream(category, event.stream.as_bytes(), event.position)?;
+                    EntryNumbers { category, stream, name: self.enter_name(event.name)? }
+                }
             };
-            for entry in [entries.category, entries.stream, entries.name] {
-                entry.push(&self.pool, ordinal)?;
-            }
-            self.frames.make(ordinal).ok_or(IndexFull)?.store(address, Ordering::Relaxed);
-            ordinal = ordinal.checked_add(1).ok_or(IndexFull)?;
-            previous = Some((event, entries));
+            filling.push(numbers)?;
+            previous = Some((event, numbers));
         }
-        if let Some(id) = id {
-            self.ids.add(id, address).ok_or(IndexFull)?;
-        }
-        self.count.store(ordinal, Ordering::Release);
-        self.transactions.fetch_add(u64::from(ordinal > before), Ordering::Relaxed);
-        Ok(())
+        filling.finish(id)
     }
 
-    /// The entries of an event's category, stream and name, made where they are not there.
-    fn entries(&self, event: &Addition<'_>) -> Result<Entries<'_>, IndexFull> {
-        let (category_key, stream_key, name_key) =
-            (event.category.as_bytes(), event.stream.as_bytes(), event.name.as_bytes());
-        let (owner, category) = match self.categories.find(0, category_key) {
-            Some(found) => found,
-            None => self.categories.add(0, category_key, 0)?,
-        };
-        let stream = match self.streams.find(owner, stream_key) {
-            Some((_, entry)) => entry,
-            None => {
-                let (number, entry) = self.streams.add(owner, stream_key, event.position)?;
-                let (_, same_name) = match self.stream_names.find(0, stream_key) {
-                    Some(found) => found,
-                    None => self.stream_names.add(0, stream_key, 0)?,
-                };
-                same_name.push(&self.pool, number)?;
-                entry
-            }
-        };
-        let (_, name) = match self.names.find(0, name_key) {
-            Some(found) => found,
-            None => self.names.add(0, name_key, 0)?,
-        };
-        Ok(Entries { category, stream, name })
+    /// Begins to add the events of the frame at `offset`.
+    pub(super) fn fill(&self, offset: u64) -> Result<Filling<'_>, IndexFull> {
+        let address = u32::try_from(offset >> 3).map_err(|_| IndexFull)?;
+        let ordinal = self.count.load(Ordering::Relaxed);
+        Ok(Filling { index: self, address, before: ordinal, ordinal })
+    }
+
+    /// The number of a category, which is added if it is not there. For the writer alone, as the next two.
+    pub(super) fn enter_category(&self, category: &str) -> Result<u32, IndexFull> {
+        Ok(entered(&self.categories, category.as_bytes())?.0)
+    }
+
+    /// The number of a stream, whose next event stands at `position`, in the category of this number.
+    pub(super) fn enter_stream(&self, category: u32, stream: &[u8], position: u64) -> Result<u32, IndexFull> {
+        if let Some((number, _)) = self.streams.find(category, stream) {
+            return Ok(number);
+        }
+        let (number, _) = self.streams.add(category, stream, position)?;
+        let (_, same_name) = entered(&self.stream_names, stream)?;
+        same_name.push(&self.pool, number)?;
+        Ok(number)
+    }
+
+    /// The number of an event's name.
+    pub(super) fn enter_name(&self, name: &str) -> Result<u32, IndexFull> {
+        Ok(entered(&self.names, name.as_bytes())?.0)
     }
 
     /// The offset of the frame that holds the event with this number, be it staged or not.
@@ -280,6 +320,14 @@ impl HotIndex {
         let dictionaries = [&self.categories, &self.streams, &self.stream_names, &self.names];
         let entries: u64 = dictionaries.iter().map(|dictionary| dictionary.bytes()).sum();
         entries + self.frames.bytes() + self.pool.bytes() + self.ids.bytes()
+    }
+}
+
+/// The entry of a name without an owner, added where it is not there.
+fn entered<'d>(dictionary: &'d Dictionary, key: &[u8]) -> Result<(u32, &'d Entry), IndexFull> {
+    match dictionary.find(0, key) {
+        Some(found) => Ok(found),
+        None => Ok(dictionary.add(0, key, 0)?),
     }
 }
 

@@ -1,11 +1,13 @@
-//! What the writer knows by heart of streams, categories and names: a cache with a bound. What it does not know the indexes do.
+//! Names and what is known of each: a cache with a bound.
 
 use hashbrown::HashTable;
 
-/// Parts of each table, as a power of two: one grows at a time, so that no append waits for all of it to be moved.
+/// Parts of a table at most, as a power of two: one grows at a time, so that no append waits for all of it to be moved.
 const SHARD_BITS: u32 = 8;
+/// Records of a part at least, as a power of two.
+const RECORD_BITS: u32 = 9;
 /// Bytes of a name that lie in its record.
-const INLINE: usize = 22;
+const INLINE: usize = 30;
 
 /// Records by owner and name, at most about as many as the bound says: those that were not asked for lately are forgotten.
 ///
@@ -14,19 +16,55 @@ const INLINE: usize = 22;
 #[derive(Debug)]
 pub(super) struct Known<V> {
     shards: Box<[Shard<V>]>,
+    shard_bits: u32,
     /// Records of a generation of a shard.
     most: usize,
     /// Whether nothing was ever forgotten.
     complete: bool,
+    /// Bytes of memory that the records take.
+    bytes: usize,
 }
 
 #[derive(Debug)]
 struct Shard<V> {
-    young: HashTable<Record<V>>,
-    old: HashTable<Record<V>>,
+    young: Generation<V>,
+    old: Generation<V>,
 }
 
+/// Records, and how many bytes their names take that do not lie in them.
 #[derive(Debug)]
+struct Generation<V> {
+    records: HashTable<Record<V>>,
+    names: usize,
+}
+
+impl<V> Default for Generation<V> {
+    fn default() -> Self {
+        Self { records: HashTable::new(), names: 0 }
+    }
+}
+
+impl<V> Generation<V> {
+    fn insert(&mut self, record: Record<V>) {
+        self.names += record.key.heap_bytes();
+        self.records.insert_unique(record.hash, record, |record| record.hash);
+    }
+
+    fn take(&mut self, hash: u64, owner: u32, key: &[u8]) -> Option<Record<V>> {
+        let entry = self.records.find_entry(hash, |record| record.is(hash, owner, key)).ok()?;
+        let (record, _) = entry.remove();
+        self.names -= record.key.heap_bytes();
+        Some(record)
+    }
+
+    fn bytes(&self) -> usize {
+        self.records.allocation_size() + self.names
+    }
+}
+
+/// Lies in one cache line: looking a name up mostly waits for that.
+#[derive(Debug)]
+#[repr(align(64))]
 struct Record<V> {
     hash: u64,
     owner: u32,
@@ -77,9 +115,11 @@ impl<V> Record<V> {
 impl<V> Known<V> {
     /// Knows nothing yet, and at most about `bound` names later. `complete` if there is nothing to know.
     pub(super) fn new(bound: usize, complete: bool) -> Self {
-        let shard = || Shard { young: HashTable::new(), old: HashTable::new() };
-        let shards = (0..1 << SHARD_BITS).map(|_| shard()).collect();
-        Self { shards, most: (bound >> (SHARD_BITS + 1)).max(1), complete }
+        let shard = || Shard { young: Generation::default(), old: Generation::default() };
+        let shard_bits = bound.max(1).ilog2().saturating_sub(RECORD_BITS).min(SHARD_BITS);
+        let shards: Box<[Shard<V>]> = (0..1 << shard_bits).map(|_| shard()).collect();
+        let bytes = size_of_val(&*shards);
+        Self { shards, shard_bits, most: (bound >> (shard_bits + 1)).max(1), complete, bytes }
     }
 
     /// Whether a name that is not known is not there at all.
@@ -89,48 +129,46 @@ impl<V> Known<V> {
 
     /// What is known of a name.
     pub(super) fn get(&mut self, hash: u64, owner: u32, key: &[u8]) -> Option<&mut V> {
-        let shard = self.shards.get_mut(shard_of(hash))?;
-        if !shard.old.is_empty()
-            && let Ok(entry) = shard.old.find_entry(hash, |record| record.is(hash, owner, key))
-        {
-            let (record, _) = entry.remove();
-            // The generation that lost one record has room for it, if need be: nothing is forgotten by being asked for.
-            shard.young.insert_unique(hash, record, |record| record.hash);
+        let shard = self.shards.get_mut(shard_of(hash, self.shard_bits))?;
+        if !shard.old.records.is_empty() {
+            let before = shard.young.bytes() + shard.old.bytes();
+            if let Some(record) = shard.old.take(hash, owner, key) {
+                // The generation that lost one record has room for it, if need be: nothing is forgotten by being asked for.
+                shard.young.insert(record);
+                self.bytes = self.bytes - before + shard.young.bytes() + shard.old.bytes();
+            }
         }
-        shard.young.find_mut(hash, |record| record.is(hash, owner, key)).map(|record| &mut record.value)
+        shard.young.records.find_mut(hash, |record| record.is(hash, owner, key)).map(|record| &mut record.value)
     }
 
     /// Takes in a name that is not known.
     pub(super) fn add(&mut self, hash: u64, owner: u32, key: &[u8], value: V) {
         let most = self.most;
-        let Some(shard) = self.shards.get_mut(shard_of(hash)) else { return };
-        if shard.young.len() >= most {
-            self.complete &= shard.old.is_empty();
+        let Some(shard) = self.shards.get_mut(shard_of(hash, self.shard_bits)) else { return };
+        let before = shard.young.bytes() + shard.old.bytes();
+        if shard.young.records.len() >= most {
+            self.complete &= shard.old.records.is_empty();
             shard.old = std::mem::take(&mut shard.young);
         }
-        let record = Record { hash, owner, key: Key::new(key), value };
-        shard.young.insert_unique(hash, record, |record| record.hash);
+        shard.young.insert(Record { hash, owner, key: Key::new(key), value });
+        self.bytes = self.bytes - before + shard.young.bytes() + shard.old.bytes();
     }
 
     /// How many names are known.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.young.len() + shard.old.len()).sum()
+        self.shards.iter().map(|shard| shard.young.records.len() + shard.old.records.len()).sum()
     }
 
-    /// Bytes of memory that the records take. Walks all of them.
+    /// Bytes of memory that the records take.
     pub(super) fn bytes(&self) -> u64 {
-        let tables = self.shards.iter().flat_map(|shard| [&shard.young, &shard.old]);
-        let of = |table: &HashTable<Record<V>>| {
-            let names: usize = table.iter().map(|record| record.key.heap_bytes()).sum();
-            (table.allocation_size() + names) as u64
-        };
-        tables.map(of).sum()
+        self.bytes as u64
     }
 }
 
 /// The upper bits: the tables themselves take the lower ones, and a tag from the uppermost.
-fn shard_of(hash: u64) -> usize {
-    usize::try_from((hash >> (56 - SHARD_BITS)) & ((1 << SHARD_BITS) - 1)).unwrap_or_default()
+fn shard_of(hash: u64, shard_bits: u32) -> usize {
+    usize::try_from((hash >> (56 - SHARD_BITS)) & ((1 << shard_bits) - 1)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -173,11 +211,17 @@ mod tests {
             assert!(known.len() <= 4_096 + 2 * (1 << SHARD_BITS), "{} are known", known.len());
         }
         assert!(!known.is_complete());
-        assert!(known.bytes() > 0);
+        let counted = |shard: &Shard<u32>| {
+            let records = shard.young.records.iter().chain(&shard.old.records);
+            let names: usize = records.map(|record| record.key.heap_bytes()).sum();
+            names + shard.young.records.allocation_size() + shard.old.records.allocation_size() + size_of_val(shard)
+        };
+        let counted: usize = known.shards.iter().map(counted).sum();
+        assert_eq!(known.bytes(), counted as u64, "the running figure is what a walk finds");
     }
 
     #[test]
     fn a_record_of_a_short_name_fills_a_cache_line() {
-        assert_eq!(size_of::<Record<[u64; 3]>>(), 64);
+        assert_eq!(size_of::<Record<[u64; 2]>>(), 64);
     }
 }

@@ -8,7 +8,6 @@ mod chunks;
 mod dictionary;
 mod hash;
 mod hot;
-#[cfg_attr(not(test), expect(dead_code, reason = "the writer is about to use it"))]
 mod known;
 #[cfg(all(test, loom))]
 mod loom_models;
@@ -16,8 +15,10 @@ mod part;
 mod postings;
 pub(crate) mod sealed;
 mod transactions;
+mod writer_cache;
 
 pub(crate) use hash::{hash_seed, stream_hash};
 pub(crate) use hot::{Addition, EntryId, HotIndex};
 pub(crate) use part::{PartIndex, PostingPlace};
 pub(crate) use postings::RunPlace;
+pub(crate) use writer_cache::WriterCache;

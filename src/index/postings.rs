@@ -32,19 +32,15 @@ pub(super) struct Postings {
 
 /// Which run holds the number at `index` of the list, where that run begins in the list, and how many it holds.
 const fn run_of(index: u32) -> (u32, u32, u32) {
-    let mut start = INLINE;
-    let mut bits = FIRST_BITS;
-    let mut run = 0;
-    while bits < LAST_BITS && index - start >= 1 << bits {
-        start += 1 << bits;
-        bits += 1;
-        run += 1;
+    // Counted as if runs of half and quarter the first one's length came before it: a run's length is then where it begins.
+    let at = (index - INLINE) as u64 + (1 << FIRST_BITS);
+    let bits = 63 - at.leading_zeros();
+    if bits < LAST_BITS {
+        return (bits - FIRST_BITS, INLINE + (1 << bits) - (1 << FIRST_BITS), 1 << bits);
     }
-    if bits == LAST_BITS {
-        let further = (index - start) >> LAST_BITS;
-        return (run + further, start + (further << LAST_BITS), 1 << LAST_BITS);
-    }
-    (run, start, 1 << bits)
+    let start = INLINE + (1 << LAST_BITS) - (1 << FIRST_BITS);
+    let further = (index - start) >> LAST_BITS;
+    (LAST_BITS - FIRST_BITS + further, start + (further << LAST_BITS), 1 << LAST_BITS)
 }
 
 /// The pool is full: a segment would need more than 2^32 words of postings.
@@ -165,6 +161,20 @@ mod tests {
                 assert_eq!(list.count_below(&pool, limit), limit.div_ceil(3).min(count));
             }
         }
+    }
+
+    #[test]
+    fn every_index_lies_in_its_run_and_runs_follow_each_other() {
+        let (mut run, mut end) = (0, 3);
+        for index in 3..200_000 {
+            if index == end {
+                run += u32::from(index > 3);
+                end += (8 << run.min(11)).min(1 << 14);
+            }
+            let length = (8 << run.min(11)).min(1 << 14);
+            assert_eq!(run_of(index), (run, end - length, length), "{index}");
+        }
+        assert_eq!(run_of(u32::MAX).2, 1 << 14);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct EventLog {
 pub struct EventCategory {
     store: EventStore,
     category: Category,
-    defaults: Arc<Attributes>,
+    defaults: Defaults,
 }
 
 /// A stream, for publishing and reading. Cheap to clone.
@@ -31,7 +31,27 @@ pub struct EventCategory {
 pub struct EventStream {
     store: EventStore,
     stream: Stream,
-    defaults: Arc<Attributes>,
+    defaults: Defaults,
+}
+
+/// The attributes that a handle's events carry; without any, nothing is kept and looked at.
+#[derive(Debug, Clone, Default)]
+struct Defaults(Option<Arc<Attributes>>);
+
+impl Defaults {
+    fn set(&mut self, name: impl Into<Arc<str>>, value: impl Into<AttributeValue>) {
+        Arc::make_mut(self.0.get_or_insert_default()).set(name, value);
+    }
+
+    /// The event with the attributes that it lacks, after its own.
+    fn fill(&self, mut event: NewEvent) -> NewEvent {
+        for (name, value) in self.0.iter().flat_map(|defaults| defaults.iter()) {
+            if event.attributes.get(name).is_none() {
+                event.attributes.set(name, value.clone());
+            }
+        }
+        event
+    }
 }
 
 /// Reading is the same for all three: `reads!(type, field that identifies)`.
@@ -68,7 +88,7 @@ macro_rules! reads {
             /// # Errors
             /// [`ReadError::Corrupt`] when it is damaged; else as every [`ReadError`].
             pub fn latest(&self) -> Result<Option<StoredEvent>, ReadError> {
-                self.store.adapter.latest(&self.$field.clone().into())
+                self.store.shared.adapter.latest(&self.$field.clone().into())
             }
         }
 
@@ -124,13 +144,13 @@ impl EventLog {
 
 impl EventCategory {
     pub(super) fn new(store: EventStore, category: Category) -> Self {
-        Self { store, category, defaults: Arc::default() }
+        Self { store, category, defaults: Defaults::default() }
     }
 
     /// The same category, whose published events carry this attribute unless they have one of that name.
     #[must_use]
     pub fn with_attribute(mut self, name: impl Into<Arc<str>>, value: impl Into<AttributeValue>) -> Self {
-        Arc::make_mut(&mut self.defaults).set(name, value);
+        self.defaults.set(name, value);
         self
     }
 
@@ -138,7 +158,7 @@ impl EventCategory {
     #[must_use]
     pub fn stream(&self, stream: impl Into<Arc<str>>) -> EventStream {
         let stream = self.category.stream(stream);
-        EventStream { store: self.store.clone(), stream, defaults: Arc::clone(&self.defaults) }
+        EventStream { store: self.store.clone(), stream, defaults: self.defaults.clone() }
     }
 
     /// The names of the category's streams that have events, in order of their bytes.
@@ -146,7 +166,7 @@ impl EventCategory {
     /// # Errors
     /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn streams(&self) -> Result<Vec<String>, ReadError> {
-        self.store.adapter.streams(self.category.category())
+        self.store.shared.adapter.streams(self.category.category())
     }
 
     /// Appends events to several streams of the category, all or none, in the order given.
@@ -173,7 +193,7 @@ impl EventCategory {
     {
         let mut whole = transaction();
         for (stream, events, condition) in streams {
-            let events = events.into_iter().map(|event| with_defaults(event, &self.defaults));
+            let events = events.into_iter().map(|event| self.defaults.fill(event));
             whole = whole.stream_if(self.category.category(), stream, events, condition);
         }
         self.store.append(whole)
@@ -182,13 +202,13 @@ impl EventCategory {
 
 impl EventStream {
     pub(super) fn new(store: EventStore, stream: Stream) -> Self {
-        Self { store, stream, defaults: Arc::default() }
+        Self { store, stream, defaults: Defaults::default() }
     }
 
     /// The same stream, whose published events carry this attribute unless they have one of that name.
     #[must_use]
     pub fn with_attribute(mut self, name: impl Into<Arc<str>>, value: impl Into<AttributeValue>) -> Self {
-        Arc::make_mut(&mut self.defaults).set(name, value);
+        self.defaults.set(name, value);
         self
     }
 
@@ -213,19 +233,9 @@ impl EventStream {
         events: impl IntoIterator<Item = NewEvent>,
         condition: impl IntoCondition,
     ) -> Result<Receipt, AppendError> {
-        let events: Vec<NewEvent> = events.into_iter().map(|event| with_defaults(event, &self.defaults)).collect();
+        let events: Vec<NewEvent> = events.into_iter().map(|event| self.defaults.fill(event)).collect();
         let condition = condition.into_condition();
         let parts = [AppendPart { stream: &self.stream, events: &events, condition: &condition }];
-        self.store.adapter.append(&Append::new(&Attributes::new(), &parts))
+        self.store.shared.adapter.append(&Append::new(&Attributes::new(), &parts))
     }
-}
-
-/// The event with the default attributes that it lacks, after its own.
-fn with_defaults(mut event: NewEvent, defaults: &Attributes) -> NewEvent {
-    for (name, value) in defaults.iter() {
-        if event.attributes.get(name).is_none() {
-            event.attributes.set(name, value.clone());
-        }
-    }
-    event
 }

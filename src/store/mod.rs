@@ -45,6 +45,11 @@ use std::time::Duration;
 #[doc(alias = "database")]
 #[derive(Clone)]
 pub struct EventStore {
+    shared: Arc<Shared>,
+}
+
+/// What clones of a store share: behind one reference, since every handle has it.
+struct Shared {
     adapter: Arc<dyn StorageAdapter>,
     codec: Codec,
     clock: Arc<dyn Clock>,
@@ -52,7 +57,7 @@ pub struct EventStore {
 
 impl fmt::Debug for EventStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("EventStore").field(&self.adapter).finish()
+        f.debug_tuple("EventStore").field(&self.shared.adapter).finish()
     }
 }
 
@@ -73,7 +78,8 @@ impl EventStore {
     /// [`OpenError::InvalidOption`] and [`OpenError::SettingConflict`] for options that cannot be.
     pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
         let adapter = LogAdapter::open(path, &options)?;
-        Ok(Self { adapter: Arc::new(adapter), codec: options.codec, clock: options.clock })
+        let shared = Shared { adapter: Arc::new(adapter), codec: options.codec, clock: options.clock };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// A store on an adapter of your choice.
@@ -85,7 +91,7 @@ impl EventStore {
     /// A store on an adapter that is shared already.
     #[must_use]
     pub fn from_arc(adapter: Arc<dyn StorageAdapter>) -> Self {
-        Self { adapter, codec: Codec::default(), clock: Arc::new(SystemClock) }
+        Self { shared: Arc::new(Shared { adapter, codec: Codec::default(), clock: Arc::new(SystemClock) }) }
     }
 
     /// A store in this process's memory, which ends with it: for tests and prototypes.
@@ -97,7 +103,7 @@ impl EventStore {
     /// The adapter below.
     #[must_use]
     pub fn adapter(&self) -> &Arc<dyn StorageAdapter> {
-        &self.adapter
+        &self.shared.adapter
     }
 
     /// The whole log, for reading. Does no input or output.
@@ -130,7 +136,7 @@ impl EventStore {
         name: impl Into<Arc<str>>,
         payload: &T,
     ) -> Result<NewEvent, PayloadError> {
-        Ok(NewEvent::from_payload(name, Payload::encode(self.codec, payload)?).with_clock(&*self.clock))
+        Ok(NewEvent::from_payload(name, Payload::encode(self.shared.codec, payload)?).with_clock(&*self.shared.clock))
     }
 
     /// Appends a transaction, all or none. Under an id that the log has with the same content it writes nothing and returns the
@@ -145,7 +151,7 @@ impl EventStore {
             .iter()
             .map(|part| AppendPart { stream: &part.stream, events: &part.events, condition: &part.condition })
             .collect();
-        self.adapter.append(&Append {
+        self.shared.adapter.append(&Append {
             id: transaction.id.as_ref(),
             attributes: &transaction.attributes,
             parts: &parts,
@@ -160,7 +166,7 @@ impl EventStore {
     /// [`AppendError::NotContiguous`] where one does not continue the log, [`AppendError::DuplicateTransaction`] where its id is
     /// taken; then the whole transactions before it are there. Else as [`EventStream::publish`].
     pub fn append_verbatim(&self, transactions: &[StoredTransaction]) -> Result<Revision, AppendError> {
-        self.adapter.append_verbatim(transactions)
+        self.shared.adapter.append_verbatim(transactions)
     }
 
     /// The transactions in order, from the one that holds the event after revision `from` on; those with system records alone
@@ -172,7 +178,7 @@ impl EventStore {
         &self,
         from: Revision,
     ) -> Result<impl Iterator<Item = Result<StoredTransaction, ReadError>> + use<>, ReadError> {
-        let mut cursor = self.adapter.transactions(from)?;
+        let mut cursor = self.shared.adapter.transactions(from)?;
         Ok(std::iter::from_fn(move || cursor.next_transaction().transpose()))
     }
 
@@ -181,7 +187,7 @@ impl EventStore {
     /// # Errors
     /// [`ReadError::Corrupt`] when it is damaged; else as every [`ReadError`].
     pub fn transaction(&self, id: &str) -> Result<Option<StoredTransaction>, ReadError> {
-        self.adapter.transaction(id)
+        self.shared.adapter.transaction(id)
     }
 
     /// The events that an append to this store wrote, read back in order; none for an append without events.
@@ -200,7 +206,7 @@ impl EventStore {
     /// # Errors
     /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn record(&self, namespace: &str, key: &str) -> Result<Option<Bytes>, ReadError> {
-        self.adapter.record(namespace, key)
+        self.shared.adapter.record(namespace, key)
     }
 
     /// All system records of a namespace: keys and values, in order of the keys' bytes.
@@ -208,7 +214,7 @@ impl EventStore {
     /// # Errors
     /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn records(&self, namespace: &str) -> Result<Vec<(Arc<str>, Bytes)>, ReadError> {
-        self.adapter.records(namespace)
+        self.shared.adapter.records(namespace)
     }
 
     /// The names of all categories that have events, in order of their bytes.
@@ -216,7 +222,7 @@ impl EventStore {
     /// # Errors
     /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn categories(&self) -> Result<Vec<String>, ReadError> {
-        self.adapter.categories()
+        self.shared.adapter.categories()
     }
 
     /// How many events the log holds now, for readers. With [`Durability::Sync`] those are on disk.
@@ -224,19 +230,19 @@ impl EventStore {
     /// # Errors
     /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn revision(&self) -> Result<Revision, ReadError> {
-        self.adapter.revision()
+        self.shared.adapter.revision()
     }
 
     /// What `Ok` from an append means.
     #[must_use]
     pub fn durability(&self) -> Durability {
-        self.adapter.durability()
+        self.shared.adapter.durability()
     }
 
     /// Up to which revision the log would survive a power cut: 0 in memory.
     #[must_use]
     pub fn durable_revision(&self) -> Revision {
-        self.adapter.durable_revision()
+        self.shared.adapter.durable_revision()
     }
 
     /// Makes everything appended so far durable, and returns the revision up to which that is.
@@ -245,7 +251,7 @@ impl EventStore {
     /// [`AppendError::Poisoned`] when it fails, and from then on; [`AppendError::Closed`], [`AppendError::ReadOnly`] and
     /// [`AppendError::CalledFromCondition`] as at an append.
     pub fn sync(&self) -> Result<Revision, AppendError> {
-        self.adapter.sync()
+        self.shared.adapter.sync()
     }
 
     /// Waits until the log is durable up to `revision`. It does not make it so: [`sync`](Self::sync) does, or
@@ -255,13 +261,13 @@ impl EventStore {
     /// [`ReadError::TimedOut`] after `timeout`, [`ReadError::Poisoned`] when it never will be, [`ReadError::NotReached`] when the
     /// log does not hold so many events.
     pub fn wait_durable(&self, revision: Revision, timeout: Duration) -> Result<(), ReadError> {
-        self.adapter.wait_durable(revision, timeout)
+        self.shared.adapter.wait_durable(revision, timeout)
     }
 
     /// What the adapter can do.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
-        self.adapter.capabilities()
+        self.shared.adapter.capabilities()
     }
 
     /// Figures about the store: how much it holds, on disk and in memory.
@@ -269,7 +275,7 @@ impl EventStore {
     /// # Errors
     /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub fn stats(&self) -> Result<Stats, ReadError> {
-        self.adapter.stats()
+        self.shared.adapter.stats()
     }
 
     /// Makes everything durable and ends the store. Clones are closed too; events that were read stay valid. Dropping the last
@@ -284,10 +290,10 @@ impl EventStore {
     /// nothing is taken any more then, the store stays locked, and closing may be tried again. [`AppendError::Forked`] in a
     /// forked child, whose parent still has the store.
     pub fn close(&self) -> Result<(), AppendError> {
-        self.adapter.close()
+        self.shared.adapter.close()
     }
 
     fn scan(&self, query: ScanQuery) -> Scan {
-        Scan::new(Arc::clone(&self.adapter), query)
+        Scan::new(Arc::clone(&self.shared.adapter), query)
     }
 }

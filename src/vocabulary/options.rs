@@ -129,6 +129,9 @@ pub struct Options {
     pub segment_bytes_first: u64,
     /// Bytes of a segment at most, a single larger transaction apart. Default 64 MiB; at most 1 GiB.
     pub segment_bytes_max: u64,
+    /// How many streams an open store knows by heart, about: appending to one of these asks no index. Takes 64 to 128 bytes of
+    /// memory for each stream that was appended to since opening, and that of names beyond 30 bytes. Default 2^21.
+    pub known_streams: usize,
     /// Opens directories on network file systems too, whose locks and syncs may not hold. Default: no.
     pub allow_network_file_system: bool,
 }
@@ -146,6 +149,7 @@ impl Default for Options {
             strict_names: None,
             segment_bytes_first: 1 << 20,
             segment_bytes_max: 64 << 20,
+            known_streams: 1 << 21,
             allow_network_file_system: false,
         }
     }
@@ -219,6 +223,13 @@ impl Options {
     pub fn segment_bytes(mut self, first: u64, max: u64) -> Self {
         self.segment_bytes_first = first;
         self.segment_bytes_max = max;
+        self
+    }
+
+    /// Sets [`Options::known_streams`].
+    #[must_use]
+    pub fn known_streams(mut self, streams: usize) -> Self {
+        self.known_streams = streams;
         self
     }
 }
