@@ -22,6 +22,7 @@ mod housekeeping;
 mod lists;
 #[cfg(all(test, any(loom, shuttle)))]
 mod model;
+mod numbers;
 mod open;
 #[cfg(test)]
 mod overlap_tests;

@@ -180,8 +180,10 @@ pub(crate) struct Front {
 
 impl Front {
     /// Reads the front of the event that lies at `start..end` of `frame`.
+    #[inline(always)]
     pub(crate) fn decode(frame: &[u8], start: usize, end: usize) -> Option<Self> {
-        let mut fields = Fields::new(frame.get(..end)?, start);
+        let frame = frame.get(..end)?;
+        let mut fields = Fields::new(frame, start);
         let flags = fields.u16()?;
         if flags & flag::EXTENDED != 0 {
             return None;
@@ -194,66 +196,83 @@ impl Front {
             (true, true) => Some(IdPart::Text(text(&mut fields)?)),
             (false, true) => return None,
         };
+        let names = fields.at();
         let stream = if flags & flag::STREAM_SHARED != 0 {
             Named::Back(back(&mut fields)?)
         } else {
-            Named::Stream(text(&mut fields)?, text(&mut fields)?)
+            Named::Stream(short_run(&mut fields)?, short_run(&mut fields)?)
         };
         let name = if flags & flag::NAME_SHARED != 0 {
             Named::Back(back(&mut fields)?)
         } else {
-            Named::Name(text(&mut fields)?)
+            Named::Name(short_run(&mut fields)?)
         };
+        // Names are mostly ASCII and short: then one look at all of them is enough, their lengths and what is between included.
+        let is_text = frame.get(names..fields.at())?.is_ascii() || (is_text(frame, stream) && is_text(frame, name));
+        if !is_text {
+            return None;
+        }
         Some(Self { flags, kind, position, id, stream, name, rest: fields.at(), end })
     }
 
-    /// Reads the rest, and puts the event together with the names it carries or shares.
-    pub(crate) fn parts(self, frame: &[u8], names: Names, of: &Frame) -> Option<Parts> {
+    /// Reads the rest, and sets all of `parts` but the names, whatever it held before.
+    #[inline(always)]
+    pub(crate) fn complete(&self, frame: &[u8], of: &Frame, parts: &mut Parts) -> Option<()> {
         let mut fields = Fields::new(frame.get(..self.end)?, self.rest);
         let has = |flag: u16| self.flags & flag != 0;
         let recorded_at = of.header.recorded_at;
-        let observed_at = instant(&mut fields, recorded_at, has(flag::OBSERVED_IN_FULL))?;
-        let occurred_at = match has(flag::OCCURRED) {
-            true => instant(&mut fields, observed_at, has(flag::OCCURRED_IN_FULL))?,
-            false => observed_at,
-        };
-        let content_type = optional(&mut fields, has(flag::CONTENT_TYPE), text)?;
-        let schema = optional(&mut fields, has(flag::SCHEMA), text)?;
-        let schema_version = optional(&mut fields, has(flag::SCHEMA_VERSION), number)?;
-        let attributes = optional(&mut fields, has(flag::ATTRIBUTES), attributes)?.map(Arc::new);
-        let metadata = optional(&mut fields, has(flag::METADATA), run)?;
-        let payload = span(fields.at(), self.end)?;
         let sequence_number = of.header.sequence.checked_add(u64::from(of.index))?;
-        Some(Parts {
-            id: self.id.unwrap_or_else(|| IdPart::Uuid(of.seed.make(sequence_number, recorded_at))),
-            category: names.category,
-            stream: names.stream,
-            name: names.name,
-            payload,
-            payload_kind: self.kind,
-            schema_version,
-            content_type,
-            schema,
-            metadata,
-            attributes,
-            position: self.position,
-            sequence_number,
-            observed_at,
-            occurred_at,
-            given: Given {
-                id: has(flag::ID_GIVEN),
-                observed_at: has(flag::OBSERVED_GIVEN),
-                occurred_at: has(flag::OCCURRED_GIVEN),
-            },
-            transaction: TransactionPart {
-                id: of.transaction_id,
-                first: of.header.sequence,
-                count: of.header.count,
-                recorded_at,
-            },
-        })
+        parts.observed_at = instant(&mut fields, recorded_at, has(flag::OBSERVED_IN_FULL))?;
+        parts.occurred_at = match has(flag::OCCURRED) {
+            true => instant(&mut fields, parts.observed_at, has(flag::OCCURRED_IN_FULL))?,
+            false => parts.observed_at,
+        };
+        if has(EXTRAS) {
+            self.extras(&mut fields, parts)?;
+        } else {
+            (parts.content_type, parts.schema, parts.schema_version) = (None, None, None);
+            (parts.attributes, parts.metadata) = (None, None);
+        }
+        parts.payload = span(fields.at(), self.end)?;
+        parts.payload_kind = self.kind;
+        parts.id = match self.id {
+            Some(id) => id,
+            None => IdPart::Uuid(of.seed.make(sequence_number, recorded_at)),
+        };
+        parts.position = self.position;
+        parts.sequence_number = sequence_number;
+        parts.given = Given {
+            id: has(flag::ID_GIVEN),
+            observed_at: has(flag::OBSERVED_GIVEN),
+            occurred_at: has(flag::OCCURRED_GIVEN),
+        };
+        parts.transaction =
+            TransactionPart { id: of.transaction_id, first: of.header.sequence, count: of.header.count, recorded_at };
+        Some(())
+    }
+
+    fn extras(&self, fields: &mut Fields<'_>, parts: &mut Parts) -> Option<()> {
+        let has = |flag: u16| self.flags & flag != 0;
+        parts.content_type = optional(fields, has(flag::CONTENT_TYPE), text)?;
+        parts.schema = optional(fields, has(flag::SCHEMA), text)?;
+        parts.schema_version = optional(fields, has(flag::SCHEMA_VERSION), number)?;
+        parts.attributes = optional(fields, has(flag::ATTRIBUTES), attributes)?.map(Arc::new);
+        parts.metadata = optional(fields, has(flag::METADATA), run)?;
+        Some(())
     }
 }
+
+fn is_text(frame: &[u8], named: Named) -> bool {
+    let is_text = |span: Span| std::str::from_utf8(span.of(frame)).is_ok();
+    match named {
+        Named::Stream(category, stream) => is_text(category) && is_text(stream),
+        Named::Name(name) => is_text(name),
+        Named::Back(_) => true,
+    }
+}
+
+/// Fields that most events do not have.
+const EXTRAS: u16 = flag::CONTENT_TYPE | flag::SCHEMA | flag::SCHEMA_VERSION | flag::ATTRIBUTES | flag::METADATA;
 
 /// What an event takes from its frame.
 #[derive(Debug, Clone, Copy)]
@@ -262,14 +281,6 @@ pub(crate) struct Frame {
     pub(crate) transaction_id: Option<Span>,
     pub(crate) index: u32,
     pub(crate) seed: IdSeed,
-}
-
-/// Where an event's names lie, be it in its own bytes or in those of an event before it.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Names {
-    pub(crate) category: Span,
-    pub(crate) stream: Span,
-    pub(crate) name: Span,
 }
 
 /// A field that is there or not: malformed is `None`, left out is `Some(None)`.
@@ -300,14 +311,56 @@ fn text(fields: &mut Fields<'_>) -> Option<Span> {
     span(fields.at() - run.len(), fields.at())
 }
 
+/// What may be text, not looked at yet.
+#[inline(always)]
+fn short_run(fields: &mut Fields<'_>) -> Option<Span> {
+    let length = fields.run().filter(|run| run.len() <= TEXT_LIMIT)?.len();
+    span(fields.at() - length, fields.at())
+}
+
 fn back(fields: &mut Fields<'_>) -> Option<u32> {
     u32::try_from(fields.varint()?).ok().filter(|back| *back > 0)
 }
 
+#[inline(always)]
 fn instant(fields: &mut Fields<'_>, base: Timestamp, in_full: bool) -> Option<Timestamp> {
     if in_full {
         return time(fields);
     }
-    let nanoseconds = base.unix_nanoseconds() + i128::from(fields.signed_varint()?);
-    Timestamp::from_unix_nanoseconds(nanoseconds).ok()
+    moved(base, fields.signed_varint()?)
+}
+
+/// The instant so many nanoseconds after `base`, reckoned in 64 bits: division of 128 is slow.
+#[inline]
+fn moved(base: Timestamp, nanoseconds: i64) -> Option<Timestamp> {
+    const SECOND: i64 = 1_000_000_000;
+    // Mostly within the same second.
+    if let Ok(within) = u32::try_from(i64::from(base.subsecond_nanoseconds()).saturating_add(nanoseconds))
+        && i64::from(within) < SECOND
+    {
+        return Timestamp::from_unix(base.unix_seconds(), within).ok();
+    }
+    let within = i64::from(base.subsecond_nanoseconds()) + nanoseconds.rem_euclid(SECOND);
+    let seconds = base.unix_seconds() + nanoseconds.div_euclid(SECOND) + within / SECOND;
+    Timestamp::from_unix(seconds, u32::try_from(within % SECOND).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moving_an_instant_is_adding_nanoseconds() {
+        let bases = [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX].into_iter();
+        let bases =
+            bases.chain([(-1, 999_999_999), (1_700_000_000, 1)].map(|(s, n)| Timestamp::from_unix(s, n).unwrap()));
+        for base in bases {
+            for step in
+                [i64::MIN, -1_000_000_001, -1_000_000_000, -999_999_999, -1, 1, 999_999_999, 1_000_000_000, i64::MAX]
+            {
+                let expected = Timestamp::from_unix_nanoseconds(base.unix_nanoseconds() + i128::from(step)).ok();
+                assert_eq!(moved(base, step), expected, "{base} and {step}");
+            }
+        }
+    }
 }

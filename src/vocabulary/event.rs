@@ -23,10 +23,12 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    fn of(self, data: &[u8]) -> &[u8] {
+    #[inline]
+    pub(crate) fn of(self, data: &[u8]) -> &[u8] {
         data.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
+    #[inline]
     fn text(self, data: &[u8]) -> &str {
         // Checked when the event was decoded. Mapped bytes are read again here, so they are checked again.
         std::str::from_utf8(self.of(data)).unwrap_or_default()
@@ -61,6 +63,31 @@ pub(crate) struct Parts {
     pub(crate) occurred_at: Timestamp,
     pub(crate) given: Given,
     pub(crate) transaction: TransactionPart,
+}
+
+impl Default for Parts {
+    /// Of an event that is still to be read.
+    fn default() -> Self {
+        Self {
+            id: IdPart::Uuid([0; 16]),
+            category: Span::default(),
+            stream: Span::default(),
+            name: Span::default(),
+            payload: Span::default(),
+            payload_kind: PayloadKind::None,
+            schema_version: None,
+            content_type: None,
+            schema: None,
+            metadata: None,
+            attributes: None,
+            position: 0,
+            sequence_number: 0,
+            observed_at: Timestamp::UNIX_EPOCH,
+            occurred_at: Timestamp::UNIX_EPOCH,
+            given: Given::default(),
+            transaction: TransactionPart { id: None, first: 0, count: 0, recorded_at: Timestamp::UNIX_EPOCH },
+        }
+    }
 }
 
 /// What an event knows of its transaction.
@@ -111,12 +138,14 @@ macro_rules! accessors {
         /// The event's name, such as `order-placed`. Does not touch the payload.
         #[doc(alias = "event_type")]
         #[must_use]
+        #[inline]
         pub fn name(&$self) -> &$life str {
             $self.parts.name.text($data)
         }
 
         /// The name of the category.
         #[must_use]
+        #[inline]
         pub fn category(&$self) -> &$life str {
             $self.parts.category.text($data)
         }
@@ -124,6 +153,7 @@ macro_rules! accessors {
         /// The name of the stream within its category.
         #[doc(alias = "subject")]
         #[must_use]
+        #[inline]
         pub fn stream(&$self) -> &$life str {
             $self.parts.stream.text($data)
         }
@@ -136,18 +166,21 @@ macro_rules! accessors {
 
         /// The place in the stream.
         #[must_use]
+        #[inline]
         pub fn position(&$self) -> Position {
             Position::new($self.parts.position)
         }
 
         /// The place in the log.
         #[must_use]
+        #[inline]
         pub fn sequence_number(&$self) -> SequenceNumber {
             SequenceNumber::new($self.parts.sequence_number)
         }
 
         /// The revision of the log right after this event: one more than its sequence number.
         #[must_use]
+        #[inline]
         pub fn revision(&$self) -> Revision {
             Revision::new($self.parts.sequence_number + 1)
         }
@@ -172,6 +205,7 @@ macro_rules! accessors {
 
         /// The payload, not decoded.
         #[must_use]
+        #[inline]
         pub fn payload(&$self) -> PayloadRef<$life> {
             PayloadRef {
                 kind: $self.parts.payload_kind,
@@ -190,6 +224,7 @@ macro_rules! accessors {
 
         /// The metadata, if the producer attached any; empty is not absent.
         #[must_use]
+        #[inline]
         pub fn metadata(&$self) -> Option<&$life [u8]> {
             $self.parts.metadata.map(|span| span.of($data))
         }
