@@ -31,7 +31,7 @@ enum Memory {
 
 /// Bytes that a prefetch brings in.
 #[cfg(target_arch = "x86_64")]
-const CACHE_LINE: u64 = 64;
+const CACHE_LINE: usize = 64;
 
 impl Memory {
     fn len(&self) -> usize {
@@ -103,14 +103,13 @@ impl Region {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let end = range.end.min(self.len());
-            let mut at = range.start;
-            while at < end {
-                let Ok(offset) = usize::try_from(at) else { break };
-                // SAFETY: `offset` is below the mapping's length, so the address lies within it. A prefetch reads nothing that the
-                // program could see, and never faults; so it needs no mark, and races with no one.
+            let end = usize::try_from(range.end).unwrap_or(usize::MAX).min(self.map.len());
+            let mut offset = usize::try_from(range.start).unwrap_or(usize::MAX);
+            while offset < end {
+                // SAFETY: `offset` is below the mapping's length, so the address lies within it. A prefetch reads nothing that
+                // the program could see, and never faults; so it needs no mark, and races with no one.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(self.map.as_mut_ptr().cast_const().add(offset).cast()) };
-                at += CACHE_LINE;
+                offset += CACHE_LINE;
             }
         }
         #[cfg(not(target_arch = "x86_64"))]

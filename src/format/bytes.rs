@@ -102,6 +102,16 @@ impl<'a> Fields<'a> {
         self.bytes(length)
     }
 
+    /// A run of fewer than 128 bytes; `None`, and nothing read, where there is none.
+    #[inline(always)]
+    pub(crate) fn short_run(&mut self) -> Option<&'a [u8]> {
+        let length = *self.data.get(self.at).filter(|length| **length < 0x80)?;
+        let (start, end) = (self.at + 1, self.at + 1 + usize::from(length));
+        let run = self.data.get(start..end)?;
+        self.at = end;
+        Some(run)
+    }
+
     /// A run of bytes that is UTF-8.
     pub(crate) fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.run()?).ok()

@@ -6,6 +6,7 @@ use super::frame::FrameHeader;
 use super::transaction::{attributes, put_attributes, put_time, span, time};
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::event::{EventId, Given, IdPart, IdRepr, Parts, Span, TransactionPart};
+use crate::vocabulary::moment::Moment;
 use crate::vocabulary::payload::{PayloadKind, PayloadRef};
 use crate::vocabulary::time::Timestamp;
 use std::sync::Arc;
@@ -224,14 +225,15 @@ impl Front {
         let sequence_number = of.header.sequence.checked_add(u64::from(of.index))?;
         parts.observed_at = instant(&mut fields, recorded_at, has(flag::OBSERVED_IN_FULL))?;
         parts.occurred_at = match has(flag::OCCURRED) {
-            true => instant(&mut fields, parts.observed_at, has(flag::OCCURRED_IN_FULL))?,
-            false => parts.observed_at,
+            true => {
+                let observed_at = parts.observed_at.from(recorded_at);
+                instant(&mut fields, observed_at, has(flag::OCCURRED_IN_FULL))?
+            }
+            false => Moment::After(0),
         };
-        if has(EXTRAS) {
+        if has(EXTRAS) || parts.has_extras {
             self.extras(&mut fields, parts)?;
-        } else {
-            (parts.content_type, parts.schema, parts.schema_version) = (None, None, None);
-            (parts.attributes, parts.metadata) = (None, None);
+            parts.has_extras = has(EXTRAS);
         }
         parts.payload = span(fields.at(), self.end)?;
         parts.payload_kind = self.kind;
@@ -314,7 +316,10 @@ fn text(fields: &mut Fields<'_>) -> Option<Span> {
 /// What may be text, not looked at yet.
 #[inline(always)]
 fn short_run(fields: &mut Fields<'_>) -> Option<Span> {
-    let length = fields.run().filter(|run| run.len() <= TEXT_LIMIT)?.len();
+    let length = match fields.short_run() {
+        Some(run) => run.len(),
+        None => fields.run().filter(|run| run.len() <= TEXT_LIMIT)?.len(),
+    };
     span(fields.at() - length, fields.at())
 }
 
@@ -323,44 +328,9 @@ fn back(fields: &mut Fields<'_>) -> Option<u32> {
 }
 
 #[inline(always)]
-fn instant(fields: &mut Fields<'_>, base: Timestamp, in_full: bool) -> Option<Timestamp> {
+fn instant(fields: &mut Fields<'_>, base: Timestamp, in_full: bool) -> Option<Moment> {
     if in_full {
-        return time(fields);
+        return time(fields).map(Moment::At);
     }
-    moved(base, fields.signed_varint()?)
-}
-
-/// The instant so many nanoseconds after `base`, reckoned in 64 bits: division of 128 is slow.
-#[inline]
-fn moved(base: Timestamp, nanoseconds: i64) -> Option<Timestamp> {
-    const SECOND: i64 = 1_000_000_000;
-    // Mostly within the same second.
-    if let Ok(within) = u32::try_from(i64::from(base.subsecond_nanoseconds()).saturating_add(nanoseconds))
-        && i64::from(within) < SECOND
-    {
-        return Timestamp::from_unix(base.unix_seconds(), within).ok();
-    }
-    let within = i64::from(base.subsecond_nanoseconds()) + nanoseconds.rem_euclid(SECOND);
-    let seconds = base.unix_seconds() + nanoseconds.div_euclid(SECOND) + within / SECOND;
-    Timestamp::from_unix(seconds, u32::try_from(within % SECOND).ok()?).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moving_an_instant_is_adding_nanoseconds() {
-        let bases = [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX].into_iter();
-        let bases =
-            bases.chain([(-1, 999_999_999), (1_700_000_000, 1)].map(|(s, n)| Timestamp::from_unix(s, n).unwrap()));
-        for base in bases {
-            for step in
-                [i64::MIN, -1_000_000_001, -1_000_000_000, -999_999_999, -1, 1, 999_999_999, 1_000_000_000, i64::MAX]
-            {
-                let expected = Timestamp::from_unix_nanoseconds(base.unix_nanoseconds() + i128::from(step)).ok();
-                assert_eq!(moved(base, step), expected, "{base} and {step}");
-            }
-        }
-    }
+    Moment::after(base, fields.signed_varint()?)
 }

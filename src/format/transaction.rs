@@ -29,7 +29,8 @@ impl Sections {
     /// Of no frame.
     pub(crate) const EMPTY: Self = Self { id: None, digest: None, attributes: None, records: None, end: 0 };
 
-    /// Finds the sections of a frame, and whether they make sense. Their text is checked to be UTF-8, and attributes and records to be well-formed.
+    /// Finds the sections of a frame, and whether they make sense: their text is checked to be UTF-8, and attributes and records
+    /// to be well-formed.
     #[inline(always)]
     pub(crate) fn read(&mut self, frame: &[u8], header: &FrameHeader) -> bool {
         (self.id, self.digest, self.attributes, self.records) = (None, None, None, None);

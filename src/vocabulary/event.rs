@@ -6,6 +6,7 @@ pub use super::new_event::NewEvent;
 
 use super::attributes::Attributes;
 use super::identifier::Stream;
+use super::moment::Moment;
 use super::number::{Position, Revision, SequenceNumber};
 use super::payload::{PayloadError, PayloadKind, PayloadRef};
 use super::time::Timestamp;
@@ -57,10 +58,13 @@ pub(crate) struct Parts {
     pub(crate) schema: Option<Span>,
     pub(crate) metadata: Option<Span>,
     pub(crate) attributes: Option<Arc<Attributes>>,
+    /// Whether any of the five before may be there: mostly none is, and none need be taken away.
+    pub(crate) has_extras: bool,
     pub(crate) position: u64,
     pub(crate) sequence_number: u64,
-    pub(crate) observed_at: Timestamp,
-    pub(crate) occurred_at: Timestamp,
+    pub(crate) observed_at: Moment,
+    /// After the time observed.
+    pub(crate) occurred_at: Moment,
     pub(crate) given: Given,
     pub(crate) transaction: TransactionPart,
 }
@@ -80,10 +84,11 @@ impl Default for Parts {
             schema: None,
             metadata: None,
             attributes: None,
+            has_extras: false,
             position: 0,
             sequence_number: 0,
-            observed_at: Timestamp::UNIX_EPOCH,
-            occurred_at: Timestamp::UNIX_EPOCH,
+            observed_at: Moment::After(0),
+            occurred_at: Moment::After(0),
             given: Given::default(),
             transaction: TransactionPart { id: None, first: 0, count: 0, recorded_at: Timestamp::UNIX_EPOCH },
         }
@@ -188,13 +193,13 @@ macro_rules! accessors {
         /// When it happened.
         #[must_use]
         pub fn occurred_at(&$self) -> Timestamp {
-            $self.parts.occurred_at
+            $self.parts.occurred_at.from($self.observed_at())
         }
 
         /// When the producer learned of it.
         #[must_use]
         pub fn observed_at(&$self) -> Timestamp {
-            $self.parts.observed_at
+            $self.parts.observed_at.from($self.recorded_at())
         }
 
         /// When the log took it. Never goes backwards along the log.
@@ -337,10 +342,11 @@ impl StoredEvent {
             schema: payload.schema.map(|text| buffer.put(text.as_bytes())),
             metadata: fields.metadata.map(|bytes| buffer.put(bytes)),
             attributes: fields.attributes,
+            has_extras: true,
             position: fields.position,
             sequence_number: fields.sequence_number,
-            observed_at: fields.observed_at,
-            occurred_at: fields.occurred_at,
+            observed_at: Moment::At(fields.observed_at),
+            occurred_at: Moment::At(fields.occurred_at),
             given: fields.given,
             transaction: TransactionPart {
                 id: fields.transaction_id.map(|text| buffer.put(text.as_bytes())),
