@@ -64,7 +64,7 @@ impl Engine {
         let mut query = ScanQuery::new(target.clone());
         (query.reverse, query.limit) = (true, Some(1));
         let mut newest = None;
-        self.scan(&query)?.owned(1, |event| newest = Some(event))?;
+        self.scan(&query)?.owned(1, |event, _| newest = Some(event))?;
         Ok(newest)
     }
 }
@@ -75,6 +75,8 @@ struct Found<'a, 's> {
     segment: usize,
     /// Where its frame begins.
     offset: u64,
+    /// How many events are sure to follow.
+    more: u64,
 }
 
 impl Cursor {
@@ -83,11 +85,17 @@ impl Cursor {
     /// # Errors
     /// [`ReadError`]; after one the cursor is at its end.
     pub(crate) fn next_batch(&mut self, batch: &mut Vec<StoredEvent>) -> Result<(), ReadError> {
-        self.owned(BATCH, |event| batch.push(event))
+        self.owned(BATCH, |event, more| {
+            // Growing step by step would move each event twice.
+            if batch.len() == batch.capacity() {
+                batch.reserve(1 + usize::try_from(more).unwrap_or_default());
+            }
+            batch.push(event);
+        })
     }
 
     /// Gives the next events, `most` at most, owned.
-    fn owned(&mut self, most: u64, mut take: impl FnMut(StoredEvent)) -> Result<(), ReadError> {
+    fn owned(&mut self, most: u64, mut take: impl FnMut(StoredEvent, u64)) -> Result<(), ReadError> {
         let mut bytes = self.bytes.take();
         let outcome = self.read(most, |snapshot, found| {
             let data = match &bytes {
@@ -102,7 +110,7 @@ impl Cursor {
             let start = usize::try_from(found.offset).map_err(|_| gone(found.event.parts.sequence_number))?;
             // The owner holds all that was published when it was made, and a scan reads nothing that was not published before.
             let data = data.slice(start..start + found.event.data.len());
-            take(StoredEvent { data, parts: found.event.parts.clone() });
+            take(StoredEvent { data, parts: found.event.parts.clone() }, found.more);
             Ok(ControlFlow::Continue(()))
         });
         self.bytes = bytes;
@@ -137,7 +145,8 @@ impl Cursor {
             }
             let index = piece.segment;
             let segment = snapshot.segment(index).ok_or_else(|| gone(0)).inspect_err(|_| *rest = 0)?;
-            let mut take = |event: &EventRef<'_>, offset| take(snapshot, Found { event, segment: index, offset });
+            let mut take =
+                |event: &EventRef<'_>, offset, more| take(snapshot, Found { event, segment: index, offset, more });
             let outcome = match piece.run.is_empty() {
                 false => reader.read_run(segment, piece, &mut left, &mut event, &mut take),
                 true => reader.read_list(segment, piece, &mut left, &mut event, &mut take),
@@ -177,7 +186,7 @@ impl Reader {
         piece: &mut Piece,
         left: &mut u64,
         event: &mut EventRef<'s>,
-        take: &mut impl FnMut(&EventRef<'s>, u64) -> Result<ControlFlow<()>, ReadError>,
+        take: &mut impl FnMut(&EventRef<'s>, u64, u64) -> Result<ControlFlow<()>, ReadError>,
     ) -> Result<ControlFlow<()>, ReadError> {
         let bytes = published(segment);
         let run = &mut piece.run;
@@ -202,7 +211,7 @@ impl Reader {
                 self.event(segment, offset, &view, check, run.start, event)?;
                 run.start += 1;
                 *left -= 1;
-                if take(event, offset)?.is_break() {
+                if take(event, offset, (run.end - run.start).min(*left))?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }
@@ -221,7 +230,7 @@ impl Reader {
         piece: &mut Piece,
         left: &mut u64,
         event: &mut EventRef<'s>,
-        take: &mut impl FnMut(&EventRef<'s>, u64) -> Result<ControlFlow<()>, ReadError>,
+        take: &mut impl FnMut(&EventRef<'s>, u64, u64) -> Result<ControlFlow<()>, ReadError>,
     ) -> Result<ControlFlow<()>, ReadError> {
         let bytes = published(segment);
         let list = &mut piece.list;
@@ -241,7 +250,7 @@ impl Reader {
             self.event(segment, offset, &view, check, number, event)?;
             list.advance();
             *left -= 1;
-            if take(event, offset)?.is_break() {
+            if take(event, offset, list.len().min(*left))?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

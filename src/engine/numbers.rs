@@ -61,6 +61,12 @@ impl List {
         self.offsets.get(..self.rest.end)?.get(self.rest.start + by).copied()
     }
 
+    /// How many events are left.
+    #[inline]
+    pub(super) fn len(&self) -> u64 {
+        self.rest.len() as u64
+    }
+
     /// Takes the next event away.
     #[inline]
     pub(super) fn advance(&mut self) {

@@ -320,7 +320,9 @@ fn short_run(fields: &mut Fields<'_>) -> Option<Span> {
         Some(run) => run.len(),
         None => fields.run().filter(|run| run.len() <= TEXT_LIMIT)?.len(),
     };
-    span(fields.at() - length, fields.at())
+    // The length is at most that of the limit, so one number tells that both fit.
+    let end = u32::try_from(fields.at()).ok()?;
+    Some(Span { start: end - u32::try_from(length).ok()?, end })
 }
 
 fn back(fields: &mut Fields<'_>) -> Option<u32> {
