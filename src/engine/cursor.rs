@@ -1,27 +1,30 @@
-//! Reading events: which numbers a scan asks for, and the events behind them.
+//! Reading events: the frames of the events that a scan asks for, and the events in them.
 
-use super::Engine;
-use super::live::LiveSegment;
+use super::numbers::{Numbers, Piece, frame_of, gone};
 use super::snapshot::Snapshot;
+use super::{Engine, LiveSegment};
 use crate::disk::RegionBytes;
 use crate::format::decode::{EventFault, FrameCheck, FrameView, NameCache};
 use crate::format::event_id::IdSeed;
 use crate::format::frame::FrameHeader;
+use crate::format::place::aligned;
 use crate::format::transaction::Sections;
-use crate::index::sealed::Damaged;
-use crate::index::stream_hash;
-use crate::index::{EntryId, PartIndex, PostingPlace};
 use crate::vocabulary::error::ReadError;
 use crate::vocabulary::event::{EventRef, Parts, StoredEvent};
 use crate::vocabulary::identifier::Identifier;
 use crate::vocabulary::query::ScanQuery;
 use bytes::Bytes;
-use std::cell::Cell;
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Events of one batch.
-const BATCH: usize = 256;
+const BATCH: u64 = 256;
+/// How far ahead of a frame the memory is asked for those that follow it.
+const AHEAD_BYTES: u64 = 1_024;
+/// How many frames ahead the memory is asked for, where they stand here and there.
+const AHEAD_FRAMES: usize = 6;
+/// Bytes that are asked for of each of them: of a longer frame, the memory brings in the rest by itself.
+const FRAME_BYTES: u64 = 384;
 
 /// A scan under way. Sees the log as it was when the scan began.
 #[derive(Debug)]
@@ -30,7 +33,9 @@ pub(crate) struct Cursor {
     numbers: Numbers,
     /// How many more events are asked for.
     rest: u64,
-    frames: Frames,
+    /// What is being read.
+    piece: Piece,
+    reader: Reader,
     /// The bytes of the segment last read from, for owned events.
     bytes: Option<(usize, Bytes)>,
 }
@@ -46,8 +51,9 @@ impl Engine {
         let numbers = Numbers::new(query, &snapshot, self.hash_seed)?;
         // After a failed sync nobody knows what the system's memory will show of what was not durable.
         let verify = self.settings.verify_reads || self.poison().is_some();
-        let frames = Frames::new(self.seed, verify);
-        Ok(Cursor { snapshot, numbers, rest: query.limit.unwrap_or(u64::MAX), frames, bytes: None })
+        let reader = Reader { seed: self.seed, verify, open: None, names: NameCache::default() };
+        let rest = query.limit.unwrap_or(u64::MAX);
+        Ok(Cursor { snapshot, numbers, rest, piece: Piece::default(), reader, bytes: None })
     }
 
     /// The newest event of a target.
@@ -57,56 +63,58 @@ impl Engine {
     pub(crate) fn latest(&self, target: &Identifier) -> Result<Option<StoredEvent>, ReadError> {
         let mut query = ScanQuery::new(target.clone());
         (query.reverse, query.limit) = (true, Some(1));
-        self.scan(&query)?.next_event()
+        let mut newest = None;
+        self.scan(&query)?.owned(1, |event, _| newest = Some(event))?;
+        Ok(newest)
     }
 }
 
+/// An event, and where it was found.
+struct Found<'a, 's> {
+    event: &'a EventRef<'s>,
+    segment: usize,
+    /// Where its frame begins.
+    offset: u64,
+    /// How many events are sure to follow.
+    more: u64,
+}
+
 impl Cursor {
-    fn next_number(&mut self) -> Result<Option<u64>, ReadError> {
-        let Some(rest) = self.rest.checked_sub(1) else { return Ok(None) };
-        self.rest = rest;
-        let number = self.numbers.next(&self.snapshot).inspect_err(|_| self.rest = 0)?;
-        if number.is_none() {
-            self.rest = 0;
-        }
-        Ok(number)
-    }
-
-    /// The next event, owned.
-    fn next_event(&mut self) -> Result<Option<StoredEvent>, ReadError> {
-        let Some(number) = self.next_number()? else {
-            return Ok(None);
-        };
-        let found = self.frames.event(&self.snapshot, number).inspect_err(|_| self.rest = 0)?;
-        let (start, end) = (found.offset, found.offset + found.frame.len() as u64);
-        let (index, parts) = (found.segment, found.parts);
-        let data = match &self.bytes {
-            Some((known, bytes)) if *known == index => bytes,
-            _ => {
-                let segment = self.snapshot.segment(index).ok_or_else(|| gone(number))?;
-                let owner = RegionBytes::new(Arc::clone(&segment.region), u64::MAX);
-                &self.bytes.insert((index, Bytes::from_owner(owner))).1
-            }
-        };
-        let (Ok(start), Ok(end)) = (usize::try_from(start), usize::try_from(end)) else {
-            return Err(gone(number));
-        };
-        // The owner holds all that was published when it was made, and a scan reads nothing that was not published before.
-        Ok(Some(StoredEvent { data: data.slice(start..end), parts }))
-    }
-
     /// Appends the next events to `batch`.
     ///
     /// # Errors
     /// [`ReadError`]; after one the cursor is at its end.
     pub(crate) fn next_batch(&mut self, batch: &mut Vec<StoredEvent>) -> Result<(), ReadError> {
-        for _ in 0..BATCH {
-            match self.next_event()? {
-                Some(event) => batch.push(event),
-                None => break,
+        self.owned(BATCH, |event, more| {
+            // Growing step by step would move each event twice.
+            if batch.len() == batch.capacity() {
+                batch.reserve(1 + usize::try_from(more).unwrap_or_default());
             }
-        }
-        Ok(())
+            batch.push(event);
+        })
+    }
+
+    /// Gives the next events, `most` at most, owned.
+    fn owned(&mut self, most: u64, mut take: impl FnMut(StoredEvent, u64)) -> Result<(), ReadError> {
+        let mut bytes = self.bytes.take();
+        let outcome = self.read(most, |snapshot, found| {
+            let data = match &bytes {
+                Some((known, bytes)) if *known == found.segment => bytes,
+                _ => {
+                    let segment =
+                        snapshot.segment(found.segment).ok_or_else(|| gone(found.event.parts.sequence_number))?;
+                    let owner = RegionBytes::new(Arc::clone(&segment.region), u64::MAX);
+                    &bytes.insert((found.segment, Bytes::from_owner(owner))).1
+                }
+            };
+            let start = usize::try_from(found.offset).map_err(|_| gone(found.event.parts.sequence_number))?;
+            // The owner holds all that was published when it was made, and a scan reads nothing that was not published before.
+            let data = data.slice(start..start + found.event.data.len());
+            take(StoredEvent { data, parts: found.event.parts.clone() }, found.more);
+            Ok(ControlFlow::Continue(()))
+        });
+        self.bytes = bytes;
+        outcome
     }
 
     /// Lends the remaining events.
@@ -114,10 +122,37 @@ impl Cursor {
     /// # Errors
     /// [`ReadError`]; after one the cursor is at its end.
     pub(crate) fn visit(&mut self, visitor: &mut dyn FnMut(&EventRef<'_>) -> ControlFlow<()>) -> Result<(), ReadError> {
-        while let Some(number) = self.next_number()? {
-            let found = self.frames.event(&self.snapshot, number).inspect_err(|_| self.rest = 0)?;
-            if visitor(&EventRef { data: found.frame, parts: found.parts }).is_break() {
-                self.rest = 0;
+        self.read(u64::MAX, |_, found| Ok(visitor(found.event)))
+    }
+
+    /// Gives the next events, `most` at most. When `take` breaks, the cursor is at its end.
+    fn read(
+        &mut self,
+        most: u64,
+        mut take: impl FnMut(&Snapshot, Found<'_, '_>) -> Result<ControlFlow<()>, ReadError>,
+    ) -> Result<(), ReadError> {
+        let Self { snapshot, numbers, rest, piece, reader, .. } = self;
+        let mut left = most.min(*rest);
+        *rest -= left;
+        let mut event = EventRef { data: &[], parts: Parts::default() };
+        while left > 0 {
+            if piece.is_empty() {
+                numbers.next(snapshot, left, piece).inspect_err(|_| *rest = 0)?;
+                if piece.is_empty() {
+                    *rest = 0;
+                    break;
+                }
+            }
+            let index = piece.segment;
+            let segment = snapshot.segment(index).ok_or_else(|| gone(0)).inspect_err(|_| *rest = 0)?;
+            let mut take =
+                |event: &EventRef<'_>, offset, more| take(snapshot, Found { event, segment: index, offset, more });
+            let outcome = match piece.run.is_empty() {
+                false => reader.read_run(segment, piece, &mut left, &mut event, &mut take),
+                true => reader.read_list(segment, piece, &mut left, &mut event, &mut take),
+            };
+            if outcome.inspect_err(|_| *rest = 0)?.is_break() {
+                *rest = 0;
                 break;
             }
         }
@@ -125,199 +160,187 @@ impl Cursor {
     }
 }
 
-/// Which numbers a scan asks for, in its order.
-#[derive(Debug)]
-struct Numbers {
-    target: Identifier,
-    /// What is left of the numbers asked for.
-    range: Range<u64>,
-    positions: Range<u64>,
-    reverse: bool,
-    /// The segment being read, by its place in the list; `None` before the first and behind the last.
-    segment: Option<usize>,
-    /// What is left of the segment's postings.
-    postings: Option<(EntryId, Range<u32>)>,
-    place: PostingPlace,
-    /// The hash of the stream that is asked for.
-    hash: u64,
-}
-
-impl Numbers {
-    fn new(query: &ScanQuery, snapshot: &Snapshot, seed: u64) -> Result<Self, ReadError> {
-        let range = query.range(snapshot.revision);
-        let segment = match (range.is_empty(), query.reverse) {
-            (true, _) => None,
-            (false, false) => snapshot.segment_of(range.start),
-            (false, true) => snapshot.segment_of(range.end - 1),
-        };
-        let mut numbers = Self {
-            target: query.target.clone(),
-            range,
-            positions: query.positions(),
-            reverse: query.reverse,
-            segment,
-            postings: None,
-            place: PostingPlace::default(),
-            hash: match &query.target {
-                Identifier::Stream(stream) => stream_hash(seed, stream.category(), stream.stream()),
-                _ => 0,
-            },
-        };
-        numbers.postings = numbers.postings_of(snapshot)?;
-        Ok(numbers)
-    }
-
-    fn next(&mut self, snapshot: &Snapshot) -> Result<Option<u64>, ReadError> {
-        if matches!(self.target, Identifier::Log(_)) {
-            return Ok(if self.reverse { self.range.next_back() } else { self.range.next() });
-        }
-        loop {
-            let Some(index) = self.segment else { return Ok(None) };
-            if let Some((entry, rest)) = &mut self.postings {
-                let at = if self.reverse { rest.next_back() } else { rest.next() };
-                if let (Some(at), Some(segment)) = (at, snapshot.segment(index)) {
-                    let (entry, place) = (*entry, Cell::new(self.place));
-                    let number = segment.ask(|index| {
-                        let mut looked = place.get();
-                        let number = index.event_at(entry, at, &mut looked);
-                        place.set(looked);
-                        number
-                    });
-                    self.place = place.get();
-                    return Ok(number?);
-                }
-            }
-            self.segment = if self.reverse { index.checked_sub(1) } else { Some(index + 1) };
-            let next = self.segment.and_then(|next| snapshot.segment(next));
-            let within = next.is_some_and(|next| match self.reverse {
-                false => next.base() < self.range.end,
-                true => next.base() + u64::from(next.index().count()) > self.range.start,
-            });
-            if !within {
-                self.segment = None;
-                return Ok(None);
-            }
-            self.place = PostingPlace::default();
-            self.postings = self.postings_of(snapshot)?;
-        }
-    }
-
-    /// The postings of the target in the current segment, within the bounds.
-    fn postings_of(&self, snapshot: &Snapshot) -> Result<Option<(EntryId, Range<u32>)>, ReadError> {
-        let Some(segment) = self.segment.and_then(|index| snapshot.segment(index)) else { return Ok(None) };
-        Ok(segment.ask(|index| self.postings_in(index))?)
-    }
-
-    fn postings_in(&self, index: &PartIndex) -> Result<Option<(EntryId, Range<u32>)>, Damaged> {
-        let entry = match &self.target {
-            Identifier::Log(_) => None,
-            Identifier::Category(category) => index.category(category.category())?,
-            Identifier::Stream(stream) => index.stream(stream.category(), stream.stream(), self.hash)?,
-        };
-        let Some(entry) = entry else { return Ok(None) };
-        let start = if self.range.start <= index.base() { 0 } else { index.count_below(entry, self.range.start)? };
-        let end = index.count_below(entry, self.range.end)?;
-        let mut range = start..end;
-        if matches!(self.target, Identifier::Stream(_)) {
-            let first = index.first_position(entry)?;
-            let within = |position: u64| u32::try_from(position.saturating_sub(first)).unwrap_or(u32::MAX);
-            range = range.start.max(within(self.positions.start))..range.end.min(within(self.positions.end));
-        }
-        Ok(Some((entry, range)))
-    }
-}
-
 /// Finds events in frames, and remembers the frame last read: neighbours share it.
 #[derive(Debug)]
-struct Frames {
-    open: Option<OpenFrame>,
+struct Reader {
     seed: IdSeed,
     verify: bool,
-}
-
-/// A frame whose covered part is verified.
-#[derive(Debug, Clone, Copy)]
-struct OpenFrame {
-    segment: usize,
-    offset: u64,
-    header: FrameHeader,
-    sections: Sections,
+    open: Option<OpenFrame>,
     names: NameCache,
 }
 
-/// An event, and where it was found.
-struct Found<'s> {
-    frame: &'s [u8],
-    parts: Parts,
-    segment: usize,
+/// A frame whose covered part is verified, if reads are.
+#[derive(Debug, Clone, Copy)]
+struct OpenFrame {
+    segment: u64,
     offset: u64,
+    header: FrameHeader,
+    sections: Sections,
 }
 
-impl Frames {
-    fn new(seed: IdSeed, verify: bool) -> Self {
-        Self { open: None, seed, verify }
-    }
-
-    /// The event with this number, which is below the snapshot's revision.
-    fn event<'s>(&mut self, snapshot: &'s Snapshot, number: u64) -> Result<Found<'s>, ReadError> {
-        let index = match self.open {
-            Some(open) if open.holds(number) => open.segment,
-            _ => snapshot.segment_of(number).ok_or_else(|| gone(number))?,
-        };
-        let segment = snapshot.segment(index).ok_or_else(|| gone(number))?;
-        let mut open = match self.open {
-            Some(open) if open.holds(number) => open,
-            _ => self.open_frame(segment, index, number)?,
-        };
-        let end = open.offset + u64::from(open.header.length);
-        let frame = segment
-            .region
-            .slice(open.offset..end)
-            .ok_or_else(|| segment.corrupt(open.offset, "the frame reaches beyond what is published"))?;
-        let view = FrameView { bytes: frame, header: open.header, sections: open.sections };
-        let check = self.verify.then(|| FrameCheck::new(segment.header.salt, open.offset));
-        let in_frame = u32::try_from(number - open.header.sequence).unwrap_or(u32::MAX);
-        let parts = view.event(in_frame, self.seed, check, &mut open.names).map_err(|fault| {
-            let what = match fault {
-                EventFault::Checksum => "has another checksum than its frame says",
-                EventFault::Malformed => "makes no sense",
+impl Reader {
+    /// Events that follow each other, frame after frame.
+    fn read_run<'s>(
+        &mut self,
+        segment: &'s LiveSegment,
+        piece: &mut Piece,
+        left: &mut u64,
+        event: &mut EventRef<'s>,
+        take: &mut impl FnMut(&EventRef<'s>, u64, u64) -> Result<ControlFlow<()>, ReadError>,
+    ) -> Result<ControlFlow<()>, ReadError> {
+        let bytes = published(segment);
+        let run = &mut piece.run;
+        let mut view = FrameView::EMPTY;
+        let mut next = None;
+        while !run.is_empty() && *left > 0 {
+            // The next frame mostly stands where this one ends. Where it does not, the index knows.
+            let offset = match next {
+                Some(offset) if self.view(segment, bytes, offset, run.start, &mut view).is_ok() => offset,
+                _ => {
+                    let offset = self.known(segment, run.start).map_or_else(|| frame_of(segment, run.start), Ok)?;
+                    self.view(segment, bytes, offset, run.start, &mut view)?;
+                    offset
+                }
             };
-            segment.corrupt(open.offset, format!("event {in_frame} of the frame (sequence number {number}) {what}"))
-        })?;
-        self.open = Some(open);
-        Ok(Found { frame, parts, segment: index, offset: open.offset })
+            let end = offset + aligned(u64::from(view.header.length));
+            segment.region.prefetch(offset + AHEAD_BYTES..end + AHEAD_BYTES);
+            let check = self.verify.then(|| FrameCheck::new(segment.header.salt, offset));
+            event.data = view.bytes;
+            let last = run.end.min(view.header.sequence + u64::from(view.header.count));
+            while run.start < last && *left > 0 {
+                self.event(segment, offset, &view, check, run.start, event)?;
+                run.start += 1;
+                *left -= 1;
+                if take(event, offset, (run.end - run.start).min(*left))?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            if run.start < last {
+                self.remember(segment, offset, &view);
+            }
+            next = Some(end);
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
-    fn open_frame(&self, segment: &LiveSegment, index: usize, number: u64) -> Result<OpenFrame, ReadError> {
-        let offset = segment.ask(|index| index.frame_of(number))?.ok_or_else(|| gone(number))?;
-        let published = segment.region.published();
-        let view = segment.region.slice(offset..published).and_then(FrameView::open);
-        let view = view.ok_or_else(|| segment.corrupt(offset, "no frame stands where the index says one does"))?;
+    /// Events here and there.
+    fn read_list<'s>(
+        &mut self,
+        segment: &'s LiveSegment,
+        piece: &mut Piece,
+        left: &mut u64,
+        event: &mut EventRef<'s>,
+        take: &mut impl FnMut(&EventRef<'s>, u64, u64) -> Result<ControlFlow<()>, ReadError>,
+    ) -> Result<ControlFlow<()>, ReadError> {
+        let bytes = published(segment);
+        let list = &mut piece.list;
+        let ahead = |offset: u64| segment.region.prefetch(offset..offset + FRAME_BYTES);
+        for by in 0..AHEAD_FRAMES {
+            list.ahead(by).map(ahead);
+        }
+        let (mut view, mut opened, mut check) = (FrameView::EMPTY, None, None);
+        while let (Some((number, offset)), true) = (list.first(), *left > 0) {
+            list.ahead(AHEAD_FRAMES).map(ahead);
+            if opened != Some(offset) {
+                self.view(segment, bytes, offset, number, &mut view)?;
+                check = self.verify.then(|| FrameCheck::new(segment.header.salt, offset));
+                event.data = view.bytes;
+                opened = Some(offset);
+            }
+            self.event(segment, offset, &view, check, number, event)?;
+            list.advance();
+            *left -= 1;
+            if take(event, offset, list.len().min(*left))?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        if let Some(offset) = opened.filter(|_| view.header.count > 1) {
+            self.remember(segment, offset, &view);
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Reads the event with this number, which `view` should hold.
+    #[inline(always)]
+    fn event(
+        &mut self,
+        segment: &LiveSegment,
+        offset: u64,
+        view: &FrameView<'_>,
+        check: Option<FrameCheck>,
+        number: u64,
+        event: &mut EventRef<'_>,
+    ) -> Result<(), ReadError> {
+        let index = number.checked_sub(view.header.sequence).and_then(|index| u32::try_from(index).ok());
+        let index = index.unwrap_or(u32::MAX);
+        let read = view.read(index, self.seed, check, &mut self.names, &mut event.parts);
+        read.map_err(|fault| faulty(segment, offset, number, index, fault))
+    }
+
+    /// Makes `view` the frame at `offset`, which should hold the event with this number. Verified, if reads are.
+    #[inline(always)]
+    fn view<'s>(
+        &mut self,
+        segment: &LiveSegment,
+        bytes: &'s [u8],
+        offset: u64,
+        number: u64,
+        view: &mut FrameView<'s>,
+    ) -> Result<(), ReadError> {
+        let bytes = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+        if let Some(open) = &self.open
+            && (open.segment, open.offset) == (segment.header.number, offset)
+            && holds(&open.header, number)
+        {
+            view.bytes = bytes.get(..open.header.length as usize).unwrap_or_default();
+            (view.header, view.sections) = (open.header, open.sections);
+            return Ok(());
+        }
+        if !view.reopen(bytes) {
+            return Err(segment.corrupt(offset, "no frame stands where the index says one does"));
+        }
         if self.verify && !view.verify(segment.header.salt, offset) {
             return Err(segment.corrupt(offset, "the frame's checksum does not fit"));
         }
-        let (header, sections) = (view.header, view.sections);
-        let open = OpenFrame { segment: index, offset, header, sections, names: NameCache::default() };
-        if open.holds(number) {
-            Ok(open)
-        } else {
-            Err(segment.corrupt(offset, format!("the frame does not hold the event with sequence number {number}")))
+        if !holds(&view.header, number) {
+            let what = format!("the frame does not hold the event with sequence number {number}");
+            return Err(segment.corrupt(offset, what));
         }
+        // What is remembered of names is of another frame. In a frame of one event, nothing can refer to it.
+        if view.header.count > 1 {
+            self.names = NameCache::default();
+        }
+        self.open = None;
+        Ok(())
+    }
+
+    /// Where the frame last read begins, if it holds the event with this number.
+    fn known(&self, segment: &LiveSegment, number: u64) -> Option<u64> {
+        let open = self.open.filter(|open| open.segment == segment.header.number && holds(&open.header, number))?;
+        Some(open.offset)
+    }
+
+    /// Keeps a frame open for when reading goes on.
+    fn remember(&mut self, segment: &LiveSegment, offset: u64, view: &FrameView<'_>) {
+        let (header, sections) = (view.header, view.sections);
+        self.open = Some(OpenFrame { segment: segment.header.number, offset, header, sections });
     }
 }
 
-impl OpenFrame {
-    fn holds(&self, number: u64) -> bool {
-        number.checked_sub(self.header.sequence).is_some_and(|within| within < u64::from(self.header.count))
-    }
+/// All that readers may see of a segment.
+fn published(segment: &LiveSegment) -> &[u8] {
+    segment.region.slice(0..segment.region.published()).unwrap_or_default()
 }
 
-/// An event below the revision that no segment holds. The index says where every event is, so this means memory was damaged.
-fn gone(number: u64) -> ReadError {
-    crate::vocabulary::error::Corruption {
-        segment: 0,
-        offset: 0,
-        what: format!("no segment holds the event with sequence number {number}"),
-    }
-    .into()
+fn holds(header: &FrameHeader, number: u64) -> bool {
+    number.checked_sub(header.sequence).is_some_and(|within| within < u64::from(header.count))
+}
+
+#[cold]
+fn faulty(segment: &LiveSegment, offset: u64, number: u64, index: u32, fault: EventFault) -> ReadError {
+    let what = match fault {
+        EventFault::Checksum => "has another checksum than its frame says",
+        EventFault::Malformed => "makes no sense",
+    };
+    segment.corrupt(offset, format!("event {index} of the frame (sequence number {number}) {what}"))
 }

@@ -94,7 +94,7 @@ impl LiveSegment {
     ///
     /// # Errors
     /// [`Corruption`] when the log itself is damaged there.
-    pub(crate) fn ask<T>(&self, question: impl Fn(&PartIndex) -> Result<T, Damaged>) -> Result<T, Corruption> {
+    pub(crate) fn ask<T>(&self, mut question: impl FnMut(&PartIndex) -> Result<T, Damaged>) -> Result<T, Corruption> {
         match question(self.index()) {
             Ok(answer) => Ok(answer),
             Err(damaged) if self.again.get().is_some() => Err(self.corruption(0, damaged.to_string())),

@@ -25,6 +25,7 @@ mod lists;
 mod live;
 #[cfg(all(test, any(loom, shuttle)))]
 mod model;
+mod numbers;
 mod open;
 #[cfg(test)]
 mod overlap_tests;

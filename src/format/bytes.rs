@@ -9,16 +9,19 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Reads `data` from `at` on.
+    #[inline(always)]
     pub(crate) fn new(data: &'a [u8], at: usize) -> Self {
         Self { data, at }
     }
 
     /// Where the next field begins.
+    #[inline(always)]
     pub(crate) fn at(&self) -> usize {
         self.at
     }
 
     /// The next `length` bytes.
+    #[inline(always)]
     pub(crate) fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
         let end = self.at.checked_add(length)?;
         let bytes = self.data.get(self.at..end)?;
@@ -26,26 +29,32 @@ impl<'a> Fields<'a> {
         Some(bytes)
     }
 
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.bytes(N)?.try_into().ok()
     }
 
+    #[inline(always)]
     pub(crate) fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    #[inline(always)]
     pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
 
+    #[inline(always)]
     pub(crate) fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
+    #[inline(always)]
     pub(crate) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
 
+    #[inline(always)]
     pub(crate) fn i64(&mut self) -> Option<i64> {
         self.array().map(i64::from_le_bytes)
     }
@@ -55,44 +64,76 @@ impl<'a> Fields<'a> {
     }
 
     /// The next `N` bytes, copied out.
+    #[inline(always)]
     pub(crate) fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.array()
     }
 
     /// A variable-length number: seven bits a byte, lowest first, the high bit set on all but the last (LEB128). The shortest
     /// form alone is valid, so that one number has one spelling.
+    #[inline(always)]
     pub(crate) fn varint(&mut self) -> Option<u64> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.u8()?;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
-                return None;
+        // Most are below 128.
+        match self.data.get(self.at) {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Some(u64::from(*byte))
             }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return (bits != 0 || shift == 0).then_some(value);
+            _ => {
+                // By value: a reference to `self` would keep it out of registers.
+                let (value, at) = long_varint(self.data, self.at)?;
+                self.at = at;
+                Some(value)
             }
         }
-        None
     }
 
     /// A variable-length number that may be negative (zigzag).
+    #[inline(always)]
     pub(crate) fn signed_varint(&mut self) -> Option<i64> {
         let raw = self.varint()?;
         Some((raw >> 1).cast_signed() ^ -((raw & 1).cast_signed()))
     }
 
     /// A run of bytes behind its length.
+    #[inline(always)]
     pub(crate) fn run(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.varint()?).ok()?;
         self.bytes(length)
+    }
+
+    /// A run of fewer than 128 bytes; `None`, and nothing read, where there is none.
+    #[inline(always)]
+    pub(crate) fn short_run(&mut self) -> Option<&'a [u8]> {
+        let length = *self.data.get(self.at).filter(|length| **length < 0x80)?;
+        let (start, end) = (self.at + 1, self.at + 1 + usize::from(length));
+        let run = self.data.get(start..end)?;
+        self.at = end;
+        Some(run)
     }
 
     /// A run of bytes that is UTF-8.
     pub(crate) fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.run()?).ok()
     }
+}
+
+/// A variable-length number of any length, and where it ends.
+fn long_varint(data: &[u8], mut at: usize) -> Option<(u64, usize)> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let byte = *data.get(at)?;
+        at += 1;
+        let bits = u64::from(byte & 0x7f);
+        if shift == 63 && bits > 1 {
+            return None;
+        }
+        value |= bits << shift;
+        if byte & 0x80 == 0 {
+            return (bits != 0 || shift == 0).then_some((value, at));
+        }
+    }
+    None
 }
 
 /// Writes a variable-length number.

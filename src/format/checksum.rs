@@ -26,6 +26,7 @@ const fn fold(wide: u64) -> u32 {
 }
 
 /// The checksum of `bytes` under a seed.
+#[inline]
 pub(crate) fn crc(seed: u32, bytes: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new_with_initial(seed);
     hasher.update(bytes);

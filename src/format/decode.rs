@@ -1,7 +1,7 @@
 //! Reading whole frames: a view of one, and the events in it.
 
 use super::checksum::frame_seed;
-use super::event::{Frame, Front, Named, Names};
+use super::event::{Frame, Front, Named};
 use super::event_id::IdSeed;
 use super::frame::{FrameHeader, verify};
 use super::transaction::Sections;
@@ -29,13 +29,30 @@ pub(crate) enum EventFault {
 impl<'a> FrameView<'a> {
     /// The frame at the beginning of `bytes`, which may go on beyond it.
     pub(crate) fn open(bytes: &'a [u8]) -> Option<Self> {
-        let header = FrameHeader::decode(bytes)?;
-        let bytes = bytes.get(..header.length as usize)?;
-        let sections = Sections::decode(bytes, &header)?;
-        Some(Self { bytes, header, sections })
+        let mut view = Self::EMPTY;
+        view.reopen(bytes).then_some(view)
+    }
+
+    /// A view of nothing, to be opened.
+    pub(crate) const EMPTY: Self = Self { bytes: &[], header: FrameHeader::EMPTY, sections: Sections::EMPTY };
+
+    /// Makes this a view of the frame at the beginning of `bytes`: the same as [`FrameView::open`] without moving it. Where there
+    /// is none, `false`, and the view is of no use.
+    #[inline(always)]
+    pub(crate) fn reopen(&mut self, bytes: &'a [u8]) -> bool {
+        let header = &mut self.header;
+        if !header.read(bytes) {
+            return false;
+        }
+        let Some(bytes) = bytes.get(..header.length as usize) else {
+            return false;
+        };
+        self.bytes = bytes;
+        self.sections.read(bytes, header)
     }
 
     /// Whether the part that the frame's checksum covers is as written.
+    #[inline]
     pub(crate) fn verify(&self, salt: u64, offset: u64) -> bool {
         verify(self.bytes, &self.header, salt, offset)
     }
@@ -53,9 +70,29 @@ impl<'a> FrameView<'a> {
         check: Option<FrameCheck>,
         cache: &mut NameCache,
     ) -> Result<Parts, EventFault> {
-        let front = self.front(index, check)?;
-        let mut names = Names::default();
-        (names.category, names.stream) = match front.stream {
+        let mut parts = Parts::default();
+        self.read(index, seed, check, cache, &mut parts)?;
+        Ok(parts)
+    }
+
+    /// The same into `parts`, whatever they held: who reads many events needs them once. After an error they are of no use.
+    #[inline(always)]
+    pub(crate) fn read(
+        &self,
+        index: u32,
+        seed: IdSeed,
+        check: Option<FrameCheck>,
+        cache: &mut NameCache,
+        parts: &mut Parts,
+    ) -> Result<(), EventFault> {
+        let slot = self.header.event(self.bytes, self.sections.end, index).ok_or(EventFault::Malformed)?;
+        if let Some(check) = check
+            && !slot.verify(self.bytes, check.seed, index)
+        {
+            return Err(EventFault::Checksum);
+        }
+        let front = Front::decode(self.bytes, slot.start, slot.end).ok_or(EventFault::Malformed)?;
+        (parts.category, parts.stream) = match front.stream {
             Named::Stream(category, stream) => (category, stream),
             Named::Back(back) => cache.stream(index, back, |holder| match self.front(holder, check)?.stream {
                 Named::Stream(category, stream) => Ok((category, stream)),
@@ -63,7 +100,7 @@ impl<'a> FrameView<'a> {
             })?,
             Named::Name(_) => return Err(EventFault::Malformed),
         };
-        names.name = match front.name {
+        parts.name = match front.name {
             Named::Name(name) => name,
             Named::Back(back) => cache.name(index, back, |holder| match self.front(holder, check)?.name {
                 Named::Name(name) => Ok(name),
@@ -72,9 +109,10 @@ impl<'a> FrameView<'a> {
             Named::Stream(..) => return Err(EventFault::Malformed),
         };
         let frame = Frame { header: self.header, transaction_id: self.sections.id, index, seed };
-        front.parts(self.bytes, names, &frame).ok_or(EventFault::Malformed)
+        front.complete(self.bytes, &frame, parts).ok_or(EventFault::Malformed)
     }
 
+    /// The front of an event that another refers to.
     fn front(&self, index: u32, check: Option<FrameCheck>) -> Result<Front, EventFault> {
         let slot = self.header.event(self.bytes, self.sections.end, index).ok_or(EventFault::Malformed)?;
         if let Some(check) = check

@@ -6,6 +6,7 @@ use super::frame::FrameHeader;
 use super::transaction::{attributes, put_attributes, put_time, span, time};
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::event::{EventId, Given, IdPart, IdRepr, Parts, Span, TransactionPart};
+use crate::vocabulary::moment::Moment;
 use crate::vocabulary::payload::{PayloadKind, PayloadRef};
 use crate::vocabulary::time::Timestamp;
 use std::sync::Arc;
@@ -180,8 +181,10 @@ pub(crate) struct Front {
 
 impl Front {
     /// Reads the front of the event that lies at `start..end` of `frame`.
+    #[inline(always)]
     pub(crate) fn decode(frame: &[u8], start: usize, end: usize) -> Option<Self> {
-        let mut fields = Fields::new(frame.get(..end)?, start);
+        let frame = frame.get(..end)?;
+        let mut fields = Fields::new(frame, start);
         let flags = fields.u16()?;
         if flags & flag::EXTENDED != 0 {
             return None;
@@ -194,66 +197,84 @@ impl Front {
             (true, true) => Some(IdPart::Text(text(&mut fields)?)),
             (false, true) => return None,
         };
+        let names = fields.at();
         let stream = if flags & flag::STREAM_SHARED != 0 {
             Named::Back(back(&mut fields)?)
         } else {
-            Named::Stream(text(&mut fields)?, text(&mut fields)?)
+            Named::Stream(short_run(&mut fields)?, short_run(&mut fields)?)
         };
         let name = if flags & flag::NAME_SHARED != 0 {
             Named::Back(back(&mut fields)?)
         } else {
-            Named::Name(text(&mut fields)?)
+            Named::Name(short_run(&mut fields)?)
         };
+        // Names are mostly ASCII and short: then one look at all of them is enough, their lengths and what is between included.
+        let is_text = frame.get(names..fields.at())?.is_ascii() || (is_text(frame, stream) && is_text(frame, name));
+        if !is_text {
+            return None;
+        }
         Some(Self { flags, kind, position, id, stream, name, rest: fields.at(), end })
     }
 
-    /// Reads the rest, and puts the event together with the names it carries or shares.
-    pub(crate) fn parts(self, frame: &[u8], names: Names, of: &Frame) -> Option<Parts> {
+    /// Reads the rest, and sets all of `parts` but the names, whatever it held before.
+    #[inline(always)]
+    pub(crate) fn complete(&self, frame: &[u8], of: &Frame, parts: &mut Parts) -> Option<()> {
         let mut fields = Fields::new(frame.get(..self.end)?, self.rest);
         let has = |flag: u16| self.flags & flag != 0;
         let recorded_at = of.header.recorded_at;
-        let observed_at = instant(&mut fields, recorded_at, has(flag::OBSERVED_IN_FULL))?;
-        let occurred_at = match has(flag::OCCURRED) {
-            true => instant(&mut fields, observed_at, has(flag::OCCURRED_IN_FULL))?,
-            false => observed_at,
-        };
-        let content_type = optional(&mut fields, has(flag::CONTENT_TYPE), text)?;
-        let schema = optional(&mut fields, has(flag::SCHEMA), text)?;
-        let schema_version = optional(&mut fields, has(flag::SCHEMA_VERSION), number)?;
-        let attributes = optional(&mut fields, has(flag::ATTRIBUTES), attributes)?.map(Arc::new);
-        let metadata = optional(&mut fields, has(flag::METADATA), run)?;
-        let payload = span(fields.at(), self.end)?;
         let sequence_number = of.header.sequence.checked_add(u64::from(of.index))?;
-        Some(Parts {
-            id: self.id.unwrap_or_else(|| IdPart::Uuid(of.seed.make(sequence_number, recorded_at))),
-            category: names.category,
-            stream: names.stream,
-            name: names.name,
-            payload,
-            payload_kind: self.kind,
-            schema_version,
-            content_type,
-            schema,
-            metadata,
-            attributes,
-            position: self.position,
-            sequence_number,
-            observed_at,
-            occurred_at,
-            given: Given {
-                id: has(flag::ID_GIVEN),
-                observed_at: has(flag::OBSERVED_GIVEN),
-                occurred_at: has(flag::OCCURRED_GIVEN),
-            },
-            transaction: TransactionPart {
-                id: of.transaction_id,
-                first: of.header.sequence,
-                count: of.header.count,
-                recorded_at,
-            },
-        })
+        parts.observed_at = instant(&mut fields, recorded_at, has(flag::OBSERVED_IN_FULL))?;
+        parts.occurred_at = match has(flag::OCCURRED) {
+            true => {
+                let observed_at = parts.observed_at.from(recorded_at);
+                instant(&mut fields, observed_at, has(flag::OCCURRED_IN_FULL))?
+            }
+            false => Moment::After(0),
+        };
+        if has(EXTRAS) || parts.has_extras {
+            self.extras(&mut fields, parts)?;
+            parts.has_extras = has(EXTRAS);
+        }
+        parts.payload = span(fields.at(), self.end)?;
+        parts.payload_kind = self.kind;
+        parts.id = match self.id {
+            Some(id) => id,
+            None => IdPart::Uuid(of.seed.make(sequence_number, recorded_at)),
+        };
+        parts.position = self.position;
+        parts.sequence_number = sequence_number;
+        parts.given = Given {
+            id: has(flag::ID_GIVEN),
+            observed_at: has(flag::OBSERVED_GIVEN),
+            occurred_at: has(flag::OCCURRED_GIVEN),
+        };
+        parts.transaction =
+            TransactionPart { id: of.transaction_id, first: of.header.sequence, count: of.header.count, recorded_at };
+        Some(())
+    }
+
+    fn extras(&self, fields: &mut Fields<'_>, parts: &mut Parts) -> Option<()> {
+        let has = |flag: u16| self.flags & flag != 0;
+        parts.content_type = optional(fields, has(flag::CONTENT_TYPE), text)?;
+        parts.schema = optional(fields, has(flag::SCHEMA), text)?;
+        parts.schema_version = optional(fields, has(flag::SCHEMA_VERSION), number)?;
+        parts.attributes = optional(fields, has(flag::ATTRIBUTES), attributes)?.map(Arc::new);
+        parts.metadata = optional(fields, has(flag::METADATA), run)?;
+        Some(())
     }
 }
+
+fn is_text(frame: &[u8], named: Named) -> bool {
+    let is_text = |span: Span| std::str::from_utf8(span.of(frame)).is_ok();
+    match named {
+        Named::Stream(category, stream) => is_text(category) && is_text(stream),
+        Named::Name(name) => is_text(name),
+        Named::Back(_) => true,
+    }
+}
+
+/// Fields that most events do not have.
+const EXTRAS: u16 = flag::CONTENT_TYPE | flag::SCHEMA | flag::SCHEMA_VERSION | flag::ATTRIBUTES | flag::METADATA;
 
 /// What an event takes from its frame.
 #[derive(Debug, Clone, Copy)]
@@ -262,14 +283,6 @@ pub(crate) struct Frame {
     pub(crate) transaction_id: Option<Span>,
     pub(crate) index: u32,
     pub(crate) seed: IdSeed,
-}
-
-/// Where an event's names lie, be it in its own bytes or in those of an event before it.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Names {
-    pub(crate) category: Span,
-    pub(crate) stream: Span,
-    pub(crate) name: Span,
 }
 
 /// A field that is there or not: malformed is `None`, left out is `Some(None)`.
@@ -300,14 +313,26 @@ fn text(fields: &mut Fields<'_>) -> Option<Span> {
     span(fields.at() - run.len(), fields.at())
 }
 
+/// What may be text, not looked at yet.
+#[inline(always)]
+fn short_run(fields: &mut Fields<'_>) -> Option<Span> {
+    let length = match fields.short_run() {
+        Some(run) => run.len(),
+        None => fields.run().filter(|run| run.len() <= TEXT_LIMIT)?.len(),
+    };
+    // The length is at most that of the limit, so one number tells that both fit.
+    let end = u32::try_from(fields.at()).ok()?;
+    Some(Span { start: end - u32::try_from(length).ok()?, end })
+}
+
 fn back(fields: &mut Fields<'_>) -> Option<u32> {
     u32::try_from(fields.varint()?).ok().filter(|back| *back > 0)
 }
 
-fn instant(fields: &mut Fields<'_>, base: Timestamp, in_full: bool) -> Option<Timestamp> {
+#[inline(always)]
+fn instant(fields: &mut Fields<'_>, base: Timestamp, in_full: bool) -> Option<Moment> {
     if in_full {
-        return time(fields);
+        return time(fields).map(Moment::At);
     }
-    let nanoseconds = base.unix_nanoseconds() + i128::from(fields.signed_varint()?);
-    Timestamp::from_unix_nanoseconds(nanoseconds).ok()
+    Moment::after(base, fields.signed_varint()?)
 }

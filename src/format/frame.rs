@@ -82,48 +82,76 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
+    /// Of no frame.
+    pub(crate) const EMPTY: Self = Self {
+        crc: 0,
+        length: 0,
+        kind: Kind::Watermark,
+        flags: 0,
+        count: 0,
+        sequence: 0,
+        recorded_at: Timestamp::UNIX_EPOCH,
+        epoch: 0,
+        mark: 0,
+        link: 0,
+        covered: 0,
+    };
+
     /// Reads the header at the beginning of `frame`. Checks that it makes sense, not its checksum.
     pub(crate) fn decode(frame: &[u8]) -> Option<Self> {
-        let mut fields = Fields::new(frame, 0);
-        let crc = fields.u32()?;
-        let length = fields.u32()?;
-        let kind = Kind::of(fields.u8()?)?;
-        let flags = fields.u8()?;
+        let mut header = Self::EMPTY;
+        header.read(frame).then_some(header)
+    }
+
+    /// The same into what is there: who reads one header after the other moves none. After `false` it is of no use.
+    #[inline(always)]
+    pub(crate) fn read(&mut self, frame: &[u8]) -> bool {
+        self.read_fields(frame).is_some()
+    }
+
+    #[inline(always)]
+    fn read_fields(&mut self, frame: &[u8]) -> Option<()> {
+        // One look at the length for all fields that every header has.
+        let fixed: &[u8; HEADER_BYTES] = frame.first_chunk()?;
+        let mut fields = Fields::new(fixed, 0);
+        self.crc = fields.u32()?;
+        self.length = fields.u32()?;
+        self.kind = Kind::of(fields.u8()?)?;
+        self.flags = fields.u8()?;
         let header_units = fields.u8()?;
         let reserved = fields.u8()?;
-        let count = fields.u32()?;
-        let sequence = fields.u64()?;
+        self.count = fields.u32()?;
+        self.sequence = fields.u64()?;
         let seconds = fields.i64()?;
         let nanoseconds = fields.u32()?;
-        let epoch = fields.u32()?;
-        let mark = fields.u32()?;
-        let link = fields.u32()?;
-        let has_table = flags & TABLE != 0;
-        let header_bytes = if has_table { TABLE_HEADER_BYTES } else { HEADER_BYTES };
-        let sane = flags & !KNOWN_FLAGS == 0
+        self.epoch = fields.u32()?;
+        self.mark = fields.u32()?;
+        self.link = fields.u32()?;
+        let has_table = self.has_table();
+        let header_bytes = self.header_bytes();
+        let sane = self.flags & !KNOWN_FLAGS == 0
             && reserved == 0
             && usize::from(header_units) * 8 == header_bytes
-            && length as usize >= header_bytes
-            && (kind == Kind::Transaction || count == 0)
-            && (count <= 1 || has_table)
-            && (count > 0 || !has_table)
-            && sequence.checked_add(u64::from(count)).is_some();
+            && self.length as usize >= header_bytes
+            && (self.kind == Kind::Transaction || self.count == 0)
+            && (self.count <= 1 || has_table)
+            && (self.count > 0 || !has_table)
+            && self.sequence.checked_add(u64::from(self.count)).is_some();
         if !sane {
             return None;
         }
-        let covered = if has_table {
-            let covered = fields.u32()?;
+        self.covered = self.length;
+        if has_table {
+            let mut fields = Fields::new(frame, HEADER_BYTES);
+            self.covered = fields.u32()?;
             let room = fields.u32()?;
-            let least = header_bytes as u64 + u64::from(count) * TABLE_ENTRY_BYTES as u64;
-            if room != 0 || u64::from(covered) < least || covered > length {
+            let least = header_bytes as u64 + u64::from(self.count) * TABLE_ENTRY_BYTES as u64;
+            if room != 0 || u64::from(self.covered) < least || self.covered > self.length {
                 return None;
             }
-            covered
-        } else {
-            length
-        };
-        let recorded_at = Timestamp::from_unix(seconds, nanoseconds).ok()?;
-        Some(Self { crc, length, kind, flags, count, sequence, recorded_at, epoch, mark, link, covered })
+        }
+        self.recorded_at = Timestamp::from_unix(seconds, nanoseconds).ok()?;
+        Some(())
     }
 
     /// The header's bytes without its checksum; as many as [`FrameHeader::header_bytes`] count.
@@ -166,6 +194,7 @@ impl FrameHeader {
     }
 
     /// Where event `index` lies within the frame, and its checksum where it has one of its own.
+    #[inline]
     pub(crate) fn event(&self, frame: &[u8], body: usize, index: u32) -> Option<EventSlot> {
         if index >= self.count {
             return None;
@@ -198,6 +227,7 @@ pub(crate) struct EventSlot {
 
 impl EventSlot {
     /// Whether the event's bytes have their checksum. Where the frame's covers them, that was checked with the frame.
+    #[inline]
     pub(crate) fn verify(&self, frame: &[u8], frame_seed: u32, index: u32) -> bool {
         match (self.crc, frame.get(self.start..self.end)) {
             (None, Some(_)) => true,
@@ -208,6 +238,7 @@ impl EventSlot {
 }
 
 /// Whether the part of `frame` that its checksum covers is as it was written at `offset` of a segment with this salt.
+#[inline]
 pub(crate) fn verify(frame: &[u8], header: &FrameHeader, salt: u64, offset: u64) -> bool {
     frame.get(4..header.covered as usize).is_some_and(|covered| crc(frame_seed(salt, offset), covered) == header.crc)
 }

@@ -26,10 +26,24 @@ pub(crate) struct Sections {
 }
 
 impl Sections {
-    /// Finds the sections of a frame. Their text is checked to be UTF-8, and attributes and records to be well-formed.
-    pub(crate) fn decode(frame: &[u8], header: &FrameHeader) -> Option<Self> {
-        let mut fields = Fields::new(frame, header.header_bytes());
-        let mut sections = Self { id: None, digest: None, attributes: None, records: None, end: 0 };
+    /// Of no frame.
+    pub(crate) const EMPTY: Self = Self { id: None, digest: None, attributes: None, records: None, end: 0 };
+
+    /// Finds the sections of a frame, and whether they make sense: their text is checked to be UTF-8, and attributes and records
+    /// to be well-formed.
+    #[inline(always)]
+    pub(crate) fn read(&mut self, frame: &[u8], header: &FrameHeader) -> bool {
+        (self.id, self.digest, self.attributes, self.records) = (None, None, None, None);
+        self.end = header.header_bytes();
+        if header.flags & (TRANSACTION_ID | ATTRIBUTES | RECORDS) == 0 {
+            return self.end <= header.covered as usize;
+        }
+        self.read_some(frame, header).is_some()
+    }
+
+    fn read_some(&mut self, frame: &[u8], header: &FrameHeader) -> Option<()> {
+        let mut fields = Fields::new(frame, self.end);
+        let sections = self;
         if header.flags & TRANSACTION_ID != 0 {
             let length = usize::from(fields.u8()?);
             let start = fields.at();
@@ -49,7 +63,7 @@ impl Sections {
             }
         }
         sections.end = fields.at();
-        (sections.end <= header.covered as usize).then_some(sections)
+        (sections.end <= header.covered as usize).then_some(())
     }
 
     /// The transaction's id.
@@ -76,6 +90,7 @@ impl Sections {
 }
 
 /// A span from two offsets within a frame.
+#[inline]
 pub(crate) fn span(start: usize, end: usize) -> Option<Span> {
     Some(Span { start: u32::try_from(start).ok()?, end: u32::try_from(end).ok()? })
 }

@@ -39,6 +39,12 @@ impl<T: Default> Chunks<T> {
         self.chunks.get(chunk)?.get()?.get(at)
     }
 
+    /// The entries from `index` on that lie in the same chunk, if it is there.
+    pub(super) fn rest(&self, index: u32) -> Option<&[T]> {
+        let (chunk, at) = locate(index);
+        self.chunks.get(chunk)?.get()?.get(at..)
+    }
+
     /// Entry `index`, whose chunk is made if it is not there. For the writer.
     pub(super) fn make(&self, index: u32) -> Option<&T> {
         let (chunk, at) = locate(index);

@@ -64,6 +64,10 @@ impl Entry {
         self.postings.get(pool, index, place)
     }
 
+    pub(super) fn read(&self, pool: &Pool, index: u32, place: &mut RunPlace, out: &mut [u32]) -> usize {
+        self.postings.read(pool, index, place, out)
+    }
+
     pub(super) fn count_below(&self, pool: &Pool, limit: u32) -> u32 {
         self.postings.count_below(pool, limit)
     }

@@ -278,6 +278,21 @@ impl HotIndex {
         self.entries_below(&self.streams, sequence_number).filter(|entry| entry.first() == 0).count() as u64
     }
 
+    /// The ordinals of an entry's events from `index` on: as many as fit and are there. Says how many.
+    pub(crate) fn ordinals_at(&self, id: EntryId, index: u32, place: &mut RunPlace, out: &mut [u32]) -> usize {
+        self.entry(id).map_or(0, |entry| entry.read(&self.pool, index, place, out))
+    }
+
+    /// The offsets of the frames that hold the events with these ordinals, which are in the segment.
+    pub(crate) fn frames_of(&self, ordinals: &[u32], out: &mut [u64]) -> Option<()> {
+        let count = self.count();
+        for (slot, ordinal) in out.iter_mut().zip(ordinals) {
+            let address = self.frames.get(*ordinal).filter(|_| *ordinal < count)?;
+            *slot = u64::from(address.load(Ordering::Relaxed)) << 3;
+        }
+        Some(())
+    }
+
     /// The names of categories with an event below `sequence_number`.
     pub(crate) fn category_names(&self, sequence_number: u64) -> impl Iterator<Item = &[u8]> {
         self.entries_below(&self.categories, sequence_number).map(Entry::key)

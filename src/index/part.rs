@@ -140,6 +140,28 @@ impl PartIndex {
         }
     }
 
+    /// The ordinals of an entry's events from `index` on: as many as fit and are there. Says how many.
+    pub(crate) fn ordinals_at(
+        &self,
+        id: EntryId,
+        index: u32,
+        place: &mut PostingPlace,
+        out: &mut [u32],
+    ) -> Result<usize, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.ordinals_at(id, index, &mut place.run, out)),
+            PartIndex::Sealed(sealed) => sealed.ordinals_at(id, index, &mut place.block, out),
+        }
+    }
+
+    /// The offsets of the frames that hold the events with these ordinals. Whether all are known.
+    pub(crate) fn frames_of(&self, ordinals: &[u32], out: &mut [u64]) -> Result<bool, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.frames_of(ordinals, out).is_some()),
+            PartIndex::Sealed(sealed) => sealed.frames_of(ordinals, out).map(|()| true),
+        }
+    }
+
     /// Lends the names of categories with an event below `sequence_number`.
     pub(crate) fn category_names(&self, sequence_number: u64, mut each: impl FnMut(&[u8])) -> Result<(), Damaged> {
         match self {

@@ -93,6 +93,12 @@ impl Postings {
             return Some(slot.load(Ordering::Relaxed));
         }
         let (run, start, _) = run_of(index);
+        let address = self.address(pool, run, place)?;
+        Some(pool.words.get(address + RUN_HEAD + (index - start))?.load(Ordering::Relaxed))
+    }
+
+    /// Where a run begins.
+    fn address(&self, pool: &Pool, run: u32, place: &mut RunPlace) -> Option<u32> {
         let known = place.0.filter(|(known, _)| *known <= run);
         let (mut at, mut address) = match known {
             Some((known, address)) => (known, address),
@@ -103,12 +109,48 @@ impl Postings {
             at += 1;
         }
         place.0 = Some((run, address));
-        Some(pool.words.get(address + RUN_HEAD + (index - start))?.load(Ordering::Relaxed))
+        Some(address)
+    }
+
+    /// The numbers from `index` on, as many as fit into `out` and are there. Says how many. `place` is as in
+    /// [`Postings::get`].
+    pub(super) fn read(&self, pool: &Pool, index: u32, place: &mut RunPlace, out: &mut [u32]) -> usize {
+        let (count, mut done, mut next) = (self.len(), 0, index);
+        while let (Some(out), true) = (out.get_mut(done..).filter(|out| !out.is_empty()), next < count) {
+            let most = out.len().min((count - next) as usize);
+            let found = match self.inline.get(next as usize..) {
+                Some(slots) if !slots.is_empty() => slots,
+                _ => self.run(pool, next, place).unwrap_or_default(),
+            };
+            let found = found.get(..most.min(found.len())).unwrap_or_default();
+            if found.is_empty() {
+                break;
+            }
+            for (slot, number) in out.iter_mut().zip(found) {
+                *slot = number.load(Ordering::Relaxed);
+            }
+            done += found.len();
+            next = index + u32::try_from(done).unwrap_or_default();
+        }
+        done
+    }
+
+    /// The numbers from `index` on that are in the same run.
+    fn run<'p>(&self, pool: &'p Pool, index: u32, place: &mut RunPlace) -> Option<&'p [AtomicU32]> {
+        let (run, start, length) = run_of(index);
+        let address = self.address(pool, run, place)?;
+        pool.words.rest(address + RUN_HEAD + (index - start))?.get(..(length - (index - start)) as usize)
     }
 
     /// How many numbers are below `limit`. The list is ascending.
     pub(super) fn count_below(&self, pool: &Pool, limit: u32) -> u32 {
         let (mut low, mut high) = (0, self.len());
+        // Mostly all are.
+        if let Some(last) = high.checked_sub(1)
+            && self.get(pool, last, &mut RunPlace::default()).is_some_and(|number| number < limit)
+        {
+            return high;
+        }
         while low < high {
             let middle = low + (high - low) / 2;
             match self.get(pool, middle, &mut RunPlace::default()) {
@@ -157,6 +199,12 @@ mod tests {
                 assert_eq!(list.get(&pool, index, &mut place), Some(index * 3));
             }
             assert_eq!(list.get(&pool, count, &mut place), None);
+            for (index, most) in [(0, 1), (0, 100), (1, 2), (2, 20), (10, 1), (11, 64), (499, 64), (20_000, 20_000)] {
+                let mut out = vec![u32::MAX; most];
+                let found = list.read(&pool, index, &mut place, &mut out);
+                let expected: Vec<u32> = (index..count).take(most).map(|number| number * 3).collect();
+                assert_eq!(out[..found], expected, "{most} from {index} of {count}");
+            }
             for limit in [0, 1, 3, 4, count * 3 - 3, count * 3] {
                 assert_eq!(list.count_below(&pool, limit), limit.div_ceil(3).min(count));
             }

@@ -82,6 +82,48 @@ impl Scan {
         self
     }
 
+    /// Divides the scan among threads: up to `parts` scans of the log as it is now, which together give what this one would, each
+    /// event once. One behind the other they give it in the same order.
+    ///
+    /// Each has about as many sequence numbers, which of a category or stream need not be as many events. A scan with a limit is
+    /// not divided: which events it has depends on all before them. Nor is one of nothing.
+    ///
+    /// # Errors
+    /// [`ReadError`], where the log cannot be asked for how far it goes.
+    ///
+    /// ```
+    /// # use stratalog::*;
+    /// let store = EventStore::in_memory();
+    /// store.stream("order", "1").publish((0..10).map(|count| NewEvent::new("counted", &count).unwrap()))?;
+    /// let parts = store.log().scan().split(4)?;
+    /// let sum: u64 = std::thread::scope(|scope| {
+    ///     let threads: Vec<_> = parts
+    ///         .into_iter()
+    ///         .map(|part| scope.spawn(|| part.into_iter().map(|event| event.unwrap().decode::<u64>().unwrap()).sum::<u64>()))
+    ///         .collect();
+    ///     threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    /// });
+    /// assert_eq!(sum, 45);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn split(mut self, parts: usize) -> Result<Vec<Scan>, ReadError> {
+        let now = self.adapter.revision()?;
+        self.query.at = Some(self.query.at.map_or(now, |at| at.min(now)));
+        let range = self.query.range(now.get());
+        let length = range.end - range.start;
+        let parts = (parts.max(1) as u64).min(length);
+        if parts <= 1 || self.query.limit.is_some() {
+            return Ok(vec![self]);
+        }
+        let (step, longer) = (length / parts, length % parts);
+        let cut = |part: u64| range.start + part * step + part.min(longer);
+        let part = |part: u64| {
+            let (first, last) = (SequenceNumber::new(cut(part)), SequenceNumber::new(cut(part + 1) - 1));
+            self.clone().from(first).until(last)
+        };
+        Ok(if self.query.reverse { (0..parts).rev().map(part).collect() } else { (0..parts).map(part).collect() })
+    }
+
     /// Lends the events one by one, without copying them. The visitor may return nothing, or a [`ControlFlow`] to stop early.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ pub use super::new_event::NewEvent;
 
 use super::attributes::Attributes;
 use super::identifier::Stream;
+use super::moment::Moment;
 use super::number::{Position, Revision, SequenceNumber};
 use super::payload::{PayloadError, PayloadKind, PayloadRef};
 use super::time::Timestamp;
@@ -23,10 +24,12 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    fn of(self, data: &[u8]) -> &[u8] {
+    #[inline]
+    pub(crate) fn of(self, data: &[u8]) -> &[u8] {
         data.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
+    #[inline]
     fn text(self, data: &[u8]) -> &str {
         // Checked when the event was decoded. Mapped bytes are read again here, so they are checked again.
         std::str::from_utf8(self.of(data)).unwrap_or_default()
@@ -55,12 +58,41 @@ pub(crate) struct Parts {
     pub(crate) schema: Option<Span>,
     pub(crate) metadata: Option<Span>,
     pub(crate) attributes: Option<Arc<Attributes>>,
+    /// Whether any of the five before may be there: mostly none is, and none need be taken away.
+    pub(crate) has_extras: bool,
     pub(crate) position: u64,
     pub(crate) sequence_number: u64,
-    pub(crate) observed_at: Timestamp,
-    pub(crate) occurred_at: Timestamp,
+    pub(crate) observed_at: Moment,
+    /// After the time observed.
+    pub(crate) occurred_at: Moment,
     pub(crate) given: Given,
     pub(crate) transaction: TransactionPart,
+}
+
+impl Default for Parts {
+    /// Of an event that is still to be read.
+    fn default() -> Self {
+        Self {
+            id: IdPart::Uuid([0; 16]),
+            category: Span::default(),
+            stream: Span::default(),
+            name: Span::default(),
+            payload: Span::default(),
+            payload_kind: PayloadKind::None,
+            schema_version: None,
+            content_type: None,
+            schema: None,
+            metadata: None,
+            attributes: None,
+            has_extras: false,
+            position: 0,
+            sequence_number: 0,
+            observed_at: Moment::After(0),
+            occurred_at: Moment::After(0),
+            given: Given::default(),
+            transaction: TransactionPart { id: None, first: 0, count: 0, recorded_at: Timestamp::UNIX_EPOCH },
+        }
+    }
 }
 
 /// What an event knows of its transaction.
@@ -111,12 +143,14 @@ macro_rules! accessors {
         /// The event's name, such as `order-placed`. Does not touch the payload.
         #[doc(alias = "event_type")]
         #[must_use]
+        #[inline]
         pub fn name(&$self) -> &$life str {
             $self.parts.name.text($data)
         }
 
         /// The name of the category.
         #[must_use]
+        #[inline]
         pub fn category(&$self) -> &$life str {
             $self.parts.category.text($data)
         }
@@ -124,6 +158,7 @@ macro_rules! accessors {
         /// The name of the stream within its category.
         #[doc(alias = "subject")]
         #[must_use]
+        #[inline]
         pub fn stream(&$self) -> &$life str {
             $self.parts.stream.text($data)
         }
@@ -136,18 +171,21 @@ macro_rules! accessors {
 
         /// The place in the stream.
         #[must_use]
+        #[inline]
         pub fn position(&$self) -> Position {
             Position::new($self.parts.position)
         }
 
         /// The place in the log.
         #[must_use]
+        #[inline]
         pub fn sequence_number(&$self) -> SequenceNumber {
             SequenceNumber::new($self.parts.sequence_number)
         }
 
         /// The revision of the log right after this event: one more than its sequence number.
         #[must_use]
+        #[inline]
         pub fn revision(&$self) -> Revision {
             Revision::new($self.parts.sequence_number + 1)
         }
@@ -155,13 +193,13 @@ macro_rules! accessors {
         /// When it happened.
         #[must_use]
         pub fn occurred_at(&$self) -> Timestamp {
-            $self.parts.occurred_at
+            $self.parts.occurred_at.from($self.observed_at())
         }
 
         /// When the producer learned of it.
         #[must_use]
         pub fn observed_at(&$self) -> Timestamp {
-            $self.parts.observed_at
+            $self.parts.observed_at.from($self.recorded_at())
         }
 
         /// When the log took it. Never goes backwards along the log.
@@ -172,6 +210,7 @@ macro_rules! accessors {
 
         /// The payload, not decoded.
         #[must_use]
+        #[inline]
         pub fn payload(&$self) -> PayloadRef<$life> {
             PayloadRef {
                 kind: $self.parts.payload_kind,
@@ -190,6 +229,7 @@ macro_rules! accessors {
 
         /// The metadata, if the producer attached any; empty is not absent.
         #[must_use]
+        #[inline]
         pub fn metadata(&$self) -> Option<&$life [u8]> {
             $self.parts.metadata.map(|span| span.of($data))
         }
@@ -302,10 +342,11 @@ impl StoredEvent {
             schema: payload.schema.map(|text| buffer.put(text.as_bytes())),
             metadata: fields.metadata.map(|bytes| buffer.put(bytes)),
             attributes: fields.attributes,
+            has_extras: true,
             position: fields.position,
             sequence_number: fields.sequence_number,
-            observed_at: fields.observed_at,
-            occurred_at: fields.occurred_at,
+            observed_at: Moment::At(fields.observed_at),
+            occurred_at: Moment::At(fields.occurred_at),
             given: fields.given,
             transaction: TransactionPart {
                 id: fields.transaction_id.map(|text| buffer.put(text.as_bytes())),

@@ -9,6 +9,7 @@ pub(crate) mod id;
 pub mod identifier;
 pub(crate) mod json;
 pub(crate) mod mark;
+pub(crate) mod moment;
 pub(crate) mod new_event;
 pub mod number;
 pub mod options;

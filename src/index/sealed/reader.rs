@@ -142,13 +142,40 @@ impl SealedIndex {
         (ordinal < self.covers.count).then_some(ordinal)
     }
 
-    /// Appends the offsets of the frames that hold the events with these ordinals. Quickest in ascending order.
-    pub(crate) fn frames_of(&self, ordinals: &[u32], out: &mut Vec<u64>) -> Result<(), Damaged> {
+    /// The offsets of the frames that hold the events with these ordinals. Quickest in ascending order.
+    pub(crate) fn frames_of(&self, ordinals: &[u32], out: &mut [u64]) -> Result<(), Damaged> {
         let mut known = Known::default();
-        for ordinal in ordinals {
-            out.push(self.frame_at(*ordinal, &mut known)?);
+        for (slot, ordinal) in out.iter_mut().zip(ordinals) {
+            *slot = self.frame_at(*ordinal, &mut known)?;
         }
         Ok(())
+    }
+
+    /// The ordinals of an entry's events from `index` on: as many as fit and are there. Says how many. `block` is kept for the
+    /// next call about the same entry.
+    pub(crate) fn ordinals_at(
+        &self,
+        id: EntryId,
+        index: u32,
+        block: &mut PostingBlock,
+        out: &mut [u32],
+    ) -> Result<usize, Damaged> {
+        let mut done = 0;
+        while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            let at = index.saturating_add(u32::try_from(done).unwrap_or(u32::MAX));
+            if block.get(at).is_none() {
+                self.postings(id, at, block)?;
+            }
+            let known = at.checked_sub(block.start).and_then(|skip| block.numbers().get(skip as usize..));
+            let known = known.unwrap_or_default();
+            if known.is_empty() {
+                break;
+            }
+            let count = known.len().min(rest.len());
+            rest.iter_mut().zip(known).for_each(|(slot, number)| *slot = *number);
+            done += count;
+        }
+        Ok(done)
     }
 
     fn frame_at(&self, ordinal: u32, known: &mut Known) -> Result<u64, Damaged> {

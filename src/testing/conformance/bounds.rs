@@ -24,6 +24,8 @@ case_list!(bounds:
     position_bounds_include_their_events,
     positions_need_a_stream,
     a_visitor_may_stop_early,
+    the_parts_of_a_scan_give_the_whole,
+    parts_of_a_stream_keep_to_its_positions,
 );
 
 /// A log of 20 events: 0, 1 and 4, 5 and so on in one stream, 2 and 6 and so on in its sibling, the others elsewhere.
@@ -229,4 +231,42 @@ fn a_visitor_may_stop_early(bench: &Bench<'_>) {
         .unwrap();
         assert_eq!(seen, all[..3]);
     }
+}
+
+/// All of the parts, one behind the other.
+fn found_in_parts(scan: Scan, count: usize) -> Vec<u64> {
+    let parts = scan.split(count).unwrap();
+    assert!((1..=count.max(1)).contains(&parts.len()), "{} parts of {count}", parts.len());
+    parts.into_iter().flat_map(found).collect()
+}
+
+fn the_parts_of_a_scan_give_the_whole(bench: &Bench<'_>) {
+    for which in 0..3 {
+        let (store, stream) = filled(bench);
+        let [log, category, of_stream] = scans(&store, &stream);
+        let (scan, all) = [log, category, of_stream].into_iter().nth(which).unwrap();
+        let middle = scan.clone().after(number(2)).from(number(1)).until(number(16)).at(Revision::new(15));
+        let ways = [scan.clone(), scan.clone().reverse(), middle.clone(), middle.reverse()];
+        let limited = [scan.clone().limit(4), scan.clone().reverse().limit(3), scan.clone().limit(0)];
+        let nothing = scan.clone().from(number(9)).until(number(8));
+        for scan in ways.into_iter().chain(limited).chain([nothing]) {
+            for count in [0, 1, 2, 3, 7, 19, 20, 21, 1_000] {
+                assert_eq!(found_in_parts(scan.clone(), count), found(scan.clone()), "{count} parts of {scan:?}");
+            }
+        }
+        let parts = scan.clone().split(4).unwrap();
+        assert_eq!(parts.len(), 4);
+        append(&store, &stream, &events(1), None).unwrap();
+        let later: Vec<u64> = parts.into_iter().flat_map(found).collect();
+        assert_eq!(later, all, "what is appended later is in no part");
+    }
+}
+
+fn parts_of_a_stream_keep_to_its_positions(bench: &Bench<'_>) {
+    let (store, stream) = filled(bench);
+    let [_, _, (scan, all)] = scans(&store, &stream);
+    let scan = scan.from_position(Position::new(3)).until_position(Position::new(7));
+    assert_eq!(found_in_parts(scan, 3), all[3..8]);
+    let log = store.log().scan().from_position(Position::new(3)).split(3).unwrap();
+    assert!(log.into_iter().all(|part| matches!(part.read(), Err(ReadError::PositionsNeedStream { .. }))));
 }

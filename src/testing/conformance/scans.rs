@@ -1,10 +1,13 @@
 //! Cases about scans of a log, a category and a stream without bounds.
 
-use super::support::{event, events, read, read_log, save, stream, stream_in};
+use super::support::{event, events, light, numbers, read, read_log, save, stream, stream_in};
 use super::{Bench, case_list};
 use crate::store::EventStore;
 use crate::vocabulary::event::StoredEvent;
 use crate::vocabulary::identifier::Stream;
+use crate::vocabulary::number::SequenceNumber;
+use crate::vocabulary::options::Options;
+use crate::vocabulary::transaction::transaction;
 
 case_list!(scans:
     log_scan_has_no_events_when_store_empty,
@@ -26,6 +29,7 @@ case_list!(scans:
     stream_scan_ignores_events_in_other_streams,
     stream_scan_ignores_events_in_other_categories,
     scans_of_more_than_one_batch_are_complete,
+    a_transaction_of_several_batches_is_complete,
 );
 
 fn read_category(store: &EventStore, category: &str) -> Vec<StoredEvent> {
@@ -164,4 +168,35 @@ fn scans_of_more_than_one_batch_are_complete(bench: &Bench<'_>) {
     assert_eq!(visited, saved);
     saved.reverse();
     assert_eq!(store.log().scan().reverse().read().unwrap(), saved);
+}
+
+fn a_transaction_of_several_batches_is_complete(bench: &Bench<'_>) {
+    let unverified = Options::new().verify_reads(false);
+    for store in [bench.store(), bench.store_with(&unverified)] {
+        let (one, two) = (stream(), stream());
+        let three = stream_in(one.category());
+        save(&store, &two, &events(1));
+        let parts = [&one, &two, &three].map(|stream| (stream, light(290)));
+        let transaction = parts.iter().fold(transaction(), |transaction, (stream, events)| {
+            transaction.stream(stream.category(), stream.stream(), events.clone())
+        });
+        store.append(transaction).unwrap();
+        save(&store, &one, &events(1));
+        let mut all = Vec::new();
+        store.log().scan().visit(|event| all.push(event.to_stored())).unwrap();
+        assert_eq!(numbers(&all), (0..872).collect::<Vec<u64>>());
+        assert_eq!(read_log(&store), all);
+        assert_eq!(read_category(&store, one.category()), of_category(&all, one.category()));
+        for stream in [&one, &two, &three] {
+            assert_eq!(read(&store, stream), of_stream(&all, stream));
+        }
+        let newest = store.log().scan().reverse().limit(300).read().unwrap();
+        assert!(newest.iter().eq(all.iter().rev().take(300)));
+        let middle = store.log().scan().after(SequenceNumber::new(399)).limit(300).read().unwrap();
+        assert_eq!(middle, all[400..700]);
+    }
+}
+
+fn of_category(events: &[StoredEvent], category: &str) -> Vec<StoredEvent> {
+    events.iter().filter(|event| event.category() == category).cloned().collect()
 }

@@ -164,7 +164,7 @@ fn frames(index: &SealedIndex, content: &Content) -> Asked {
         if backwards {
             ordinals.reverse();
         }
-        let mut offsets = Vec::new();
+        let mut offsets = vec![0; ordinals.len()];
         let found = index.frames_of(&ordinals, &mut offsets).map(|()| Answer::Numbers(offsets));
         asked.push((format!("all frames, backwards {backwards}"), found));
     }
