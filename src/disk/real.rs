@@ -341,7 +341,11 @@ impl DiskFile for RealFile {
         if !self.maps_are_safe {
             return self.write_at(offset, bytes);
         }
-        self.region()?.write(offset, bytes).map_err(self.failed("store"))
+        match self.region.get() {
+            Some(region) => region.write(offset, bytes),
+            None => self.region()?.write(offset, bytes),
+        }
+        .map_err(self.failed("store"))
     }
 
     fn sync(&self) -> Result<(), IoFailure> {

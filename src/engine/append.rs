@@ -28,6 +28,8 @@ const SEQUENCE_LIMIT: u64 = u64::MAX - (1 << 40);
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(3_600);
 /// Parts up to which a repeated stream is looked for one by one.
 const FEW_PARTS: usize = 16;
+/// Positions of parts that memory is kept for.
+const KEPT_POSITIONS: usize = 1_024;
 
 impl Engine {
     /// Appends a transaction.
@@ -54,7 +56,12 @@ impl Engine {
         let digest = append.id.map(|_| digest::of(append));
         let now = self.settings.clock.now();
         let mut seat = self.take_seat()?;
-        let outcome = self.stage(&mut seat, append, digest, now);
+        let mut positions = std::mem::take(&mut seat.positions);
+        let outcome = self.stage(&mut seat, append, digest, now, &mut positions);
+        positions.clear();
+        // Few transactions have so many parts that it is worth keeping the memory for them.
+        positions.shrink_to(KEPT_POSITIONS);
+        seat.positions = positions;
         Ok((outcome, seat.place()))
     }
 
@@ -65,13 +72,15 @@ impl Engine {
         append: &Append<'_>,
         digest: Option<Digest>,
         now: Timestamp,
+        positions: &mut Vec<u64>,
     ) -> Result<Receipt, AppendError> {
         if let (Some(id), Some(digest)) = (append.id, digest)
             && let Some(first) = self.find_transaction(seat, id)?
         {
             return repeated(id, first, digest);
         }
-        let positions = self.judge(seat, append)?;
+        self.judge(seat, append, positions)?;
+        let positions: &[u64] = positions;
         let recorded_at = now.max(seat.recorded_at);
         let mut receipt = Receipt {
             transaction_id: append.id.cloned(),
@@ -86,14 +95,14 @@ impl Engine {
         if receipt.count == 0 && append.records.is_empty() {
             return Ok(receipt);
         }
-        let last_part = append.parts.iter().zip(&positions).rfind(|(part, _)| !part.events.is_empty());
+        let last_part = append.parts.iter().zip(positions).rfind(|(part, _)| !part.events.is_empty());
         receipt.last_position = last_part.map(|(part, first)| Position::new(first + part.events.len() as u64 - 1));
         let source = TransactionSource {
             id: append.id.map(|id| &**id).zip(digest),
             attributes: append.attributes,
             records: append.records,
         };
-        let events = || Incomings::new(append.parts, &positions);
+        let events = || Incomings::new(append.parts, positions);
         self.put_transaction(seat, source, recorded_at, &events)?;
         Ok(receipt)
     }
@@ -163,8 +172,7 @@ impl Engine {
     }
 
     /// Judges the conditions of all parts, and finds the position of each part's first event.
-    fn judge(&self, seat: &mut Seat, append: &Append<'_>) -> Result<Vec<u64>, AppendError> {
-        let mut positions = Vec::with_capacity(append.parts.len());
+    fn judge(&self, seat: &mut Seat, append: &Append<'_>, positions: &mut Vec<u64>) -> Result<(), AppendError> {
         let many = append.parts.len() > FEW_PARTS;
         let mut next_of: HashMap<&Stream, u64> = HashMap::new();
         for (index, part) in append.parts.iter().enumerate() {
@@ -175,7 +183,7 @@ impl Engine {
             let first = if many {
                 next_of.get(part.stream).copied()
             } else {
-                let earlier = append.parts.iter().zip(&positions).take(index).rfind(|(e, _)| e.stream == part.stream);
+                let earlier = append.parts.iter().zip(&*positions).take(index).rfind(|(e, _)| e.stream == part.stream);
                 earlier.map(|(earlier, first)| first + earlier.events.len() as u64)
             };
             let first = first.unwrap_or(before);
@@ -184,7 +192,7 @@ impl Engine {
             }
             positions.push(first);
         }
-        Ok(positions)
+        Ok(())
     }
 
     fn judge_part(&self, seat: &Seat, stream: &Stream, condition: &Condition, next: u64) -> Result<(), AppendError> {

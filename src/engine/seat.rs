@@ -35,6 +35,8 @@ pub(super) struct Seat {
     pub(super) closed_at: Option<Place>,
     /// The frame being encoded; its memory is used again and again.
     pub(super) frame: Vec<u8>,
+    /// The positions of the first events of an append's parts; memory that is used again and again.
+    pub(super) positions: Vec<u64>,
     /// What is known of streams and names without asking the indexes.
     pub(super) known: WriterCache,
     /// Staged and not yet taken by a leader.
@@ -56,6 +58,7 @@ impl Seat {
             unsynced_watermark: false,
             closed_at: None,
             frame: Vec::new(),
+            positions: Vec::new(),
             known,
             runs: Vec::new(),
             records: Vec::new(),

@@ -136,6 +136,11 @@ fn long_varint(data: &[u8], mut at: usize) -> Option<(u64, usize)> {
     None
 }
 
+/// Whether two texts are the same. In one transaction, most that are lie at the same place.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    std::ptr::eq(one, other) || one == other
+}
+
 /// Writes a variable-length number.
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {

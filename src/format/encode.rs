@@ -1,5 +1,6 @@
 //! Writing whole frames: transactions, and the frames that keep the log's books.
 
+use super::bytes::same;
 use super::checksum::{crc, event_seed, frame_seed};
 use super::event::{self, EventSource, Shared};
 use super::frame::{
@@ -136,8 +137,8 @@ fn finish(out: &mut [u8], mut header: FrameHeader, context: &Context) -> Result<
     header.length = length(out)?;
     let covered = if header.has_table() { header.covered } else { header.length } as usize;
     let bytes = header.encode();
-    for (slot, byte) in out.iter_mut().zip(bytes.iter().take(header.header_bytes())) {
-        *slot = *byte;
+    if let Some((slot, bytes)) = out.get_mut(..header.header_bytes()).zip(bytes.get(..header.header_bytes())) {
+        slot.copy_from_slice(bytes);
     }
     Ok(seal(out, covered, context.salt, context.place.offset))
 }
@@ -146,35 +147,36 @@ fn finish(out: &mut [u8], mut header: FrameHeader, context: &Context) -> Result<
 /// streams in runs.
 #[derive(Default)]
 struct Sharing<'a> {
-    streams: Recent<(&'a str, &'a str)>,
-    names: Recent<&'a str>,
+    streams: Recent<'a, 2>,
+    names: Recent<'a, 1>,
 }
 
 impl<'a> Sharing<'a> {
     fn of(&mut self, index: u32, event: &EventSource<'a>) -> Shared {
         Shared {
-            stream: self.streams.back_to(index, (event.category, event.stream)),
-            name: self.names.back_to(index, event.name),
+            stream: self.streams.back_to(index, [event.stream, event.category]),
+            name: self.names.back_to(index, [event.name]),
         }
     }
 }
 
 /// The last few distinct values, and the events that carry them.
-struct Recent<T> {
-    seen: [Option<(T, u32)>; 8],
+struct Recent<'a, const N: usize> {
+    seen: [Option<([&'a str; N], u32)>; 8],
     next: usize,
 }
 
-impl<T: Copy> Default for Recent<T> {
+impl<const N: usize> Default for Recent<'_, N> {
     fn default() -> Self {
         Self { seen: [None; 8], next: 0 }
     }
 }
 
-impl<T: Copy + PartialEq> Recent<T> {
+impl<'a, const N: usize> Recent<'a, N> {
     /// How far before `index` the value stands; remembers it as carried by `index` if it does not.
-    fn back_to(&mut self, index: u32, value: T) -> Option<u32> {
-        if let Some((_, at)) = self.seen.iter().flatten().find(|(seen, _)| *seen == value) {
+    fn back_to(&mut self, index: u32, value: [&'a str; N]) -> Option<u32> {
+        let is_it = |seen: &[&str; N]| seen.iter().zip(value).all(|(seen, value)| same(seen, value));
+        if let Some((_, at)) = self.seen.iter().flatten().find(|(seen, _)| is_it(seen)) {
             return Some(index - at);
         }
         if let Some(slot) = self.seen.get_mut(self.next) {

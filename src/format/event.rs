@@ -57,7 +57,13 @@ pub(crate) struct Shared {
 
 /// Nanoseconds from `base` to `time`, where that fits and is worth it.
 fn delta(time: Timestamp, base: Timestamp) -> Option<i64> {
-    i64::try_from(time.unix_nanoseconds() - base.unix_nanoseconds()).ok().filter(|delta| delta.unsigned_abs() < 1 << 55)
+    // Times lie within 10,000 years, and what is more than 2^26 seconds apart is more than 2^55 nanoseconds.
+    let seconds = time.unix_seconds() - base.unix_seconds();
+    if seconds.unsigned_abs() > 1 << 26 {
+        return None;
+    }
+    let rest = i64::from(time.subsecond_nanoseconds()) - i64::from(base.subsecond_nanoseconds());
+    Some(seconds * 1_000_000_000 + rest).filter(|delta| delta.unsigned_abs() < 1 << 55)
 }
 
 /// Writes an event.
@@ -335,4 +341,34 @@ fn instant(fields: &mut Fields<'_>, base: Timestamp, in_full: bool) -> Option<Mo
         return time(fields).map(Moment::At);
     }
     Moment::after(base, fields.signed_varint()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_of_times_is_the_one_of_their_nanoseconds() {
+        let at = |seconds, nanoseconds| Timestamp::from_unix(seconds, nanoseconds).unwrap();
+        let base = at(1_700_000_000, 600_000_000);
+        let (most, year) = (36_028_797, 31_536_000);
+        for time in [
+            base,
+            at(1_700_000_000, 599_999_999),
+            at(1_700_000_001, 0),
+            at(1_699_999_999, 999_999_999),
+            at(1_700_000_000 + most, 600_000_000),
+            at(1_700_000_000 + most + 1, 600_000_000),
+            at(1_700_000_000 - most, 0),
+            at(1_700_000_000 - most - 1, 0),
+            at(1_700_000_000 + 2 * year, 0),
+            at(1_700_000_000 - 4 * year, 0),
+            Timestamp::MIN,
+            Timestamp::MAX,
+        ] {
+            let wide = time.unix_nanoseconds() - base.unix_nanoseconds();
+            let expected = i64::try_from(wide).ok().filter(|delta| delta.unsigned_abs() < 1 << 55);
+            assert_eq!(delta(time, base), expected, "{time}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use super::chunks::Chunks;
 use super::dictionary::{Dictionary, Entry};
 use super::postings::{Pool, PoolFull, RunPlace};
 use super::transactions::TransactionIds;
+use crate::format::bytes::same;
 use crate::vocabulary::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Where a segment's events are: by number, by stream, category and name, streams by name alone, transactions by id.
@@ -53,11 +54,6 @@ impl Addition<'_> {
     }
 }
 
-/// Whether two names are the same. Most that are lie at the same place.
-fn same(one: &str, other: &str) -> bool {
-    std::ptr::eq(one, other) || one == other
-}
-
 /// Under which numbers an event is entered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EntryNumbers {
@@ -73,19 +69,24 @@ pub(super) struct Filling<'i> {
     before: u32,
     /// The number, within the segment, of the next event.
     ordinal: u32,
+    /// Where the next event is entered.
+    entries: Option<[&'i Entry; 3]>,
 }
 
 impl Filling<'_> {
-    /// Adds an event.
-    pub(super) fn push(&mut self, numbers: EntryNumbers) -> Result<(), IndexFull> {
+    /// Says where the events that follow are entered.
+    pub(super) fn turn_to(&mut self, numbers: EntryNumbers) {
         let index = self.index;
-        let entries = [
-            index.categories.entry(numbers.category),
-            index.streams.entry(numbers.stream),
-            index.names.entry(numbers.name),
-        ];
-        for entry in entries {
-            entry.ok_or(IndexFull)?.push(&index.pool, self.ordinal)?;
+        let category = index.categories.entry(numbers.category);
+        let named = category.zip(index.streams.entry(numbers.stream)).zip(index.names.entry(numbers.name));
+        self.entries = named.map(|((category, stream), name)| [category, stream, name]);
+    }
+
+    /// Adds an event.
+    pub(super) fn push(&mut self) -> Result<(), IndexFull> {
+        let index = self.index;
+        for entry in self.entries.ok_or(IndexFull)? {
+            entry.push(&index.pool, self.ordinal)?;
         }
         index.frames.make(self.ordinal).ok_or(IndexFull)?.store(self.address, Ordering::Relaxed);
         self.ordinal = self.ordinal.checked_add(1).ok_or(IndexFull)?;
@@ -157,19 +158,16 @@ impl HotIndex {
         events: impl Iterator<Item = Addition<'a>>,
     ) -> Result<(), IndexFull> {
         let mut filling = self.fill(offset)?;
-        let mut previous: Option<(Addition<'_>, EntryNumbers)> = None;
+        let mut previous: Option<Addition<'_>> = None;
         for event in events {
-            let numbers = match previous {
-                // Events of one transaction mostly share stream and name with the one before: no need to look them up again.
-                Some((known, numbers)) if known.shares_names(&event) => numbers,
-                _ => {
-                    let category = self.enter_category(event.category)?;
-                    let stream = self.enter_stream(category, event.stream.as_bytes(), event.position)?;
-                    EntryNumbers { category, stream, name: self.enter_name(event.name)? }
-                }
-            };
-            filling.push(numbers)?;
-            previous = Some((event, numbers));
+            // Events of one transaction mostly share stream and name with the one before: no need to look them up again.
+            if previous.is_none_or(|known| !known.shares_names(&event)) {
+                let category = self.enter_category(event.category)?;
+                let stream = self.enter_stream(category, event.stream.as_bytes(), event.position)?;
+                filling.turn_to(EntryNumbers { category, stream, name: self.enter_name(event.name)? });
+            }
+            filling.push()?;
+            previous = Some(event);
         }
         filling.finish(id)
     }
@@ -178,7 +176,7 @@ impl HotIndex {
     pub(super) fn fill(&self, offset: u64) -> Result<Filling<'_>, IndexFull> {
         let address = u32::try_from(offset >> 3).map_err(|_| IndexFull)?;
         let ordinal = self.count.load(Ordering::Relaxed);
-        Ok(Filling { index: self, address, before: ordinal, ordinal })
+        Ok(Filling { index: self, address, before: ordinal, ordinal, entries: None })
     }
 
     /// The number of a category, which is added if it is not there. For the writer alone, as the next two.

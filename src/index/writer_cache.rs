@@ -134,26 +134,27 @@ impl WriterCache {
         events: impl Iterator<Item = Addition<'a>>,
     ) -> Result<(), IndexFull> {
         let mut filling = index.fill(offset)?;
-        let mut run: Option<(Addition<'_>, EntryNumbers, u64)> = None;
+        let mut run: Option<(Addition<'_>, u64)> = None;
         for event in events {
-            let (numbers, noted) = match run {
+            let noted = match run {
                 // Events of one transaction mostly share stream and name with the one before: no need to look them up again.
-                Some((known, numbers, noted)) if known.shares_names(&event) => (numbers, noted),
+                Some((known, noted)) if known.shares_names(&event) => noted,
                 _ => {
                     self.end_run(run);
-                    (self.enter(index, &event)?, event.position)
+                    filling.turn_to(self.enter(index, &event)?);
+                    event.position
                 }
             };
-            filling.push(numbers)?;
-            run = Some((event, numbers, noted));
+            filling.push()?;
+            run = Some((event, noted));
         }
         self.end_run(run);
         filling.finish(id)
     }
 
     /// Notes the position behind the last event of several of one stream; that of the first was noted when it was entered.
-    fn end_run(&mut self, run: Option<(Addition<'_>, EntryNumbers, u64)>) {
-        let Some((event, _, noted)) = run else { return };
+    fn end_run(&mut self, run: Option<(Addition<'_>, u64)>) {
+        let Some((event, noted)) = run else { return };
         if event.position == noted {
             return;
         }

@@ -73,15 +73,21 @@ pub(crate) fn check(append: &Append<'_>, limits: &Limits, strict_names: bool) ->
         LimitExceeded::check(LimitedThing::TransactionId, id.len(), limits.transaction_id_bytes)?;
     }
     LimitExceeded::check(LimitedThing::TransactionEvents, append.event_count(), limits.transaction_events)?;
-    check_attributes(append.attributes, limits)?;
+    // The bytes of the transaction's content: about the least that it takes as stored, however it is laid out.
+    let mut bytes = append.id.map_or(0, |id| id.len()) + check_attributes(append.attributes, limits)?;
     for part in append.parts {
-        LimitExceeded::check(LimitedThing::CategoryName, part.stream.category().len(), limits.name_bytes)?;
-        LimitExceeded::check(LimitedThing::StreamName, part.stream.stream().len(), limits.name_bytes)?;
-        if strict_names && !part.events.is_empty() {
+        let (category, stream) = (part.stream.category().len(), part.stream.stream().len());
+        LimitExceeded::check(LimitedThing::CategoryName, category, limits.name_bytes)?;
+        LimitExceeded::check(LimitedThing::StreamName, stream, limits.name_bytes)?;
+        if part.events.is_empty() {
+            continue;
+        }
+        bytes += category + stream;
+        if strict_names {
             strict::stream(part.stream)?;
         }
         for event in part.events {
-            check_event(event, limits)?;
+            bytes += check_event(event, limits)?;
             if strict_names {
                 strict::event(event.name(), event.id(), event.attributes())?;
             }
@@ -91,31 +97,9 @@ pub(crate) fn check(append: &Append<'_>, limits: &Limits, strict_names: bool) ->
         if &*record.namespace == OWN_NAMESPACE {
             return Err(AppendError::ReservedNamespace { namespace: Arc::clone(&record.namespace) });
         }
-        check_record(record, limits)?;
+        bytes += check_record(record, limits)?;
     }
-    let bytes = content_bytes(append);
     Ok(LimitExceeded::check(LimitedThing::TransactionBytes, bytes, limits.transaction_bytes)?)
-}
-
-/// How many bytes a transaction's content takes: the least that it takes as stored, however it is laid out.
-fn content_bytes(append: &Append<'_>) -> usize {
-    let attributes = |attributes: &Attributes| attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let event = |event: &NewEvent| -> usize {
-        let payload = event.payload();
-        let texts = [payload.content_type, payload.schema].into_iter().flatten().map(str::len).sum::<usize>();
-        let metadata = event.metadata().map_or(0, <[u8]>::len);
-        let id = event.id().map_or(0, EventId::stored_len);
-        let attributes: usize = attributes(event.attributes());
-        event.name().len() + payload.bytes.len() + texts + metadata + id + attributes
-    };
-    let events: usize = append.parts.iter().flat_map(|part| part.events).map(event).sum();
-    let record = |record: &SystemRecord| {
-        record.namespace.len() + record.key.len() + record.value.as_ref().map_or(0, bytes::Bytes::len)
-    };
-    let records: usize = append.records.iter().map(record).sum();
-    let id = append.id.map_or(0, |id| id.len());
-    let own: usize = attributes(append.attributes);
-    events + records + id + own
 }
 
 /// Checks that a stored transaction continues a log at `revision` whose last time is `last_recorded_at`; `next_position` hands
@@ -165,39 +149,50 @@ pub(crate) fn check_strict(transaction: &StoredTransaction) -> Result<(), Append
     Ok(())
 }
 
-fn check_record(record: &SystemRecord, limits: &Limits) -> Result<(), LimitExceeded> {
+/// Checks a record, and counts its bytes.
+fn check_record(record: &SystemRecord, limits: &Limits) -> Result<usize, LimitExceeded> {
     let key = record.namespace.len() + record.key.len();
     LimitExceeded::check(LimitedThing::RecordKey, key, limits.record_key_bytes)?;
     let value = record.value.as_ref().map_or(0, bytes::Bytes::len);
-    LimitExceeded::check(LimitedThing::RecordValue, value, limits.record_value_bytes)
+    LimitExceeded::check(LimitedThing::RecordValue, value, limits.record_value_bytes)?;
+    Ok(key + value)
 }
 
-fn check_event(event: &NewEvent, limits: &Limits) -> Result<(), LimitExceeded> {
+/// Checks an event, and counts its bytes.
+fn check_event(event: &NewEvent, limits: &Limits) -> Result<usize, LimitExceeded> {
     let payload = event.payload();
     LimitExceeded::check(LimitedThing::EventName, event.name().len(), limits.name_bytes)?;
     LimitExceeded::check(LimitedThing::Payload, payload.bytes.len(), limits.payload_bytes)?;
+    let mut bytes = event.name().len() + payload.bytes.len();
     if let Some(id) = event.id() {
         LimitExceeded::check(LimitedThing::EventId, id.text_len(), limits.name_bytes)?;
+        bytes += id.stored_len();
     }
     if let Some(content_type) = payload.content_type {
         LimitExceeded::check(LimitedThing::ContentType, content_type.len(), limits.name_bytes)?;
+        bytes += content_type.len();
     }
     if let Some(schema) = payload.schema {
         LimitExceeded::check(LimitedThing::Schema, schema.len(), limits.name_bytes)?;
+        bytes += schema.len();
     }
     if let Some(metadata) = event.metadata() {
         LimitExceeded::check(LimitedThing::Metadata, metadata.len(), limits.metadata_bytes)?;
+        bytes += metadata.len();
     }
-    check_attributes(event.attributes(), limits)
+    Ok(bytes + check_attributes(event.attributes(), limits)?)
 }
 
-fn check_attributes(attributes: &Attributes, limits: &Limits) -> Result<(), LimitExceeded> {
+/// Checks attributes, and counts their bytes.
+fn check_attributes(attributes: &Attributes, limits: &Limits) -> Result<usize, LimitExceeded> {
     LimitExceeded::check(LimitedThing::Attributes, attributes.len(), limits.attributes)?;
+    let mut bytes = 0;
     for (name, value) in attributes.iter() {
         LimitExceeded::check(LimitedThing::AttributeName, name.len(), limits.attribute_name_bytes)?;
         LimitExceeded::check(LimitedThing::AttributeValue, value.len(), limits.attribute_value_bytes)?;
+        bytes += name.len() + value.len();
     }
-    Ok(())
+    Ok(bytes)
 }
 
 /// EvidentSource's rules for names.
@@ -262,6 +257,19 @@ mod tests {
         assert_eq!((limit.thing, limit.actual, limit.limit), (LimitedThing::EventName, 4_097, 4_096));
         assert!(try_append("c", NewEvent::empty("n".repeat(4_096)), false).is_ok());
         assert!(try_append(&"c".repeat(4_097), NewEvent::empty("n"), false).is_err());
+    }
+
+    #[test]
+    fn names_of_categories_and_streams_count_as_content() {
+        let (stream, events, any) =
+            (Stream::new("c".repeat(40), "s".repeat(30)), [NewEvent::empty("n")], Condition::any());
+        let (with, without) = ([AppendPart::new(&stream, &events, &any)], [AppendPart::new(&stream, &[], &any)]);
+        let try_with = |parts: &[AppendPart<'_>], transaction_bytes| {
+            check(&Append::new(&Attributes::new(), parts), &Limits { transaction_bytes, ..Limits::default() }, false)
+        };
+        assert!(try_with(&with, 71).is_ok() && try_with(&without, 0).is_ok());
+        let error = try_with(&with, 70).unwrap_err();
+        assert!(matches!(&error, AppendError::Limit(limit) if limit.actual == 71), "{error}");
     }
 
     #[test]

@@ -157,6 +157,8 @@ impl AtomicBool {
     }
 }
 
+/// Models count with it; the store itself does not.
+#[cfg(all(test, loom))]
 impl AtomicU64 {
     #[track_caller]
     pub(crate) fn fetch_add(&self, value: u64, ordering: Ordering) -> u64 {
