@@ -1,4 +1,4 @@
-//! Benchmark of reading: the log, a category, a stream; forward, reverse, limited; in memory or not; verified or not; lent or owned.
+//! Benchmark of reading: log, category, stream; forward, reverse, limited; in memory or not; verified or not; lent or owned.
 #![expect(clippy::unwrap_used, reason = "a benchmark ends where something is not as it must be")]
 
 #[path = "support/cold.rs"]

@@ -46,9 +46,9 @@ impl Limit {
                 "one frame an event encoded, its CRC computed, copied into a mapped file that was filled with zeros",
             ),
             Workload::Paced => Some("frames encoded, their CRC computed, copied into a mapped file, at the same pace"),
-            Workload::Deferred => Some(
-                "frames encoded and written, a mebibyte at a time, into a file that was filled with zeros, one sync each time round",
-            ),
+            Workload::Deferred => {
+                Some("frames written, a mebibyte at a time, into a file filled with zeros; a sync when it is full")
+            }
             Workload::Sync1 | Workload::SyncPairs => {
                 Some("`pwrite` and `fdatasync` of a file that was filled with zeros")
             }

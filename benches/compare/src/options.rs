@@ -51,7 +51,7 @@ pub struct Sizes {
     #[arg(long, default_value_t = 256)]
     pub payload: usize,
     /// How long one measurement goes on
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 2.0)]
     pub seconds: f64,
 }
 

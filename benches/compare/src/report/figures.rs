@@ -5,7 +5,6 @@ use super::table::{Row, Standing, Table};
 use crate::engines::Kind;
 use crate::measure::{Measured, Outcome, Record};
 use crate::run::fill_name;
-use crate::subject::Subject;
 use crate::workloads::{Scale, Workload};
 
 /// Bytes of each event's name.
@@ -75,7 +74,9 @@ impl Figures<'_> {
     /// By how much Stratalog is ahead of the best of the others, or of the best event store. Where that has no figure, since it
     /// always syncs, its figure of `instead` counts.
     pub fn ahead(&self, workload: Workload, instead: Workload, of_all: bool) -> Option<Spread> {
-        let counts = |row: &&Row| matches!(row.subject, Subject::Engine(kind) if !kind.is_stratalog() && (of_all || kind.is_event_store()));
+        let counts = |row: &&Row| {
+            row.subject.engine().is_some_and(|kind| !kind.is_stratalog() && (of_all || kind.is_event_store()))
+        };
         // Rows stand in order, the best first.
         let best = self.table(instead)?.rows.iter().find(counts)?.subject.name();
         let ours = (workload, Kind::Stratalog.name());

@@ -21,8 +21,8 @@ payload bytes.
 ";
 
 const BARS: &str = "\
-What the project set out to reach on a machine of this kind, computed from the records of the tables below. A bar is met or missed by
-the median; in brackets stands the interval, as for all ratios.
+What the project set out to reach on a machine of this kind, computed from the records of the tables below. A bar is met or missed
+by the median; in brackets stands the interval, as for all ratios.
 ";
 
 const HOW: &str = "\
@@ -43,8 +43,8 @@ const HOW: &str = "\
 - A process that is killed is one that appends until its active segment is so full, and then sends itself SIGKILL. What it wrote
   is not written out before the store is opened again; *one sync* is that of one page just before. Engines without segments have
   appended 10,000 events by then.
-- At a steady pace there are 200,000 calls a second. The figure is how long a call took; *behind its time* is how long after it was
-  due it was done, which is worse when calls wait behind a slow one.
+- At a steady pace there are 200,000 calls a second. The figure is how long a call took; *behind its time* is how long after it
+  was due it was done, which is worse when calls wait behind a slow one.
 - New streams are appended with `stream_is_empty()`.
 - *events a read* and *events a flush* count reads and flushes of the whole disk, which other programs share.
 - *load* is the mean of how many processes wanted to run over the minute before each measurement.

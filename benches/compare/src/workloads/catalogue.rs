@@ -1,6 +1,6 @@
 //! The catalogue of workloads: what each is called, what it counts, how much data it is about, and which store it works on.
 
-/// A workload.
+/// A workload. The order is that of the catalogue, and of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workload {
     /// One event a call, not synced.
@@ -165,7 +165,8 @@ impl Unit {
 }
 
 /// What there is to know of a workload.
-pub struct Entry {
+struct Entry {
+    workload: Workload,
     name: &'static str,
     title: &'static str,
     unit: Unit,
@@ -173,135 +174,132 @@ pub struct Entry {
     start: Start,
 }
 
+/// All of them, in the order in which they are declared.
+const CATALOGUE: [Entry; 35] = {
+    use Scale::{Huge, Large, LargeLong, LargeShort, Small, Usual, Wide};
+    use Start::{Changing, Copy, Empty, Filled};
+    use Unit::{Bytes, Events, Mebibytes, Microseconds, Milliseconds};
+    use Workload as W;
+    [
+        of(W::Append1Os, "append-1-os", "Append, 1 event a call, 1 thread, Os", Events, Usual, Empty),
+        of(
+            W::AppendMoreOs,
+            "append-more-os",
+            "Append onto the filled store, 1 event a call, 1 thread, Os",
+            Events,
+            Usual,
+            Copy,
+        ),
+        of(W::AppendWide, "append-wide-os", "Append onto as many streams as events, Os", Events, Wide, Copy),
+        of(W::Append100Os, "append-100-os", "Append, 100 events a call, 1 thread, Os", Events, Usual, Empty),
+        of(W::Deferred, "append-deferred", "Deferred append, 1 thread, Sync", Events, Usual, Empty),
+        of(W::Sync1, "append-1-sync-1", "Append, 1 event a call, 1 thread, Sync", Events, Usual, Empty),
+        of(
+            W::SyncPairs,
+            "append-1-sync-pairs",
+            "Append, 1 event a call, 1 thread, Sync, in pairs",
+            Events,
+            Usual,
+            Empty,
+        ),
+        of(W::Sync8, "append-1-sync-8", "Append, 1 event a call, 8 threads, Sync", Events, Usual, Empty),
+        of(W::Sync64, "append-1-sync-64", "Append, 1 event a call, 64 threads, Sync", Events, Usual, Empty),
+        of(W::ScanLog, "scan-log", "Scan of the whole log", Events, Usual, Filled),
+        of(W::ReadStreams, "read-streams", "Whole streams at random", Events, Usual, Filled),
+        of(W::ReadCategory, "read-category", "Scan of one category", Events, Usual, Filled),
+        of(W::Reopen, "reopen", "Reopen after a clean close", Milliseconds, Usual, Filled),
+        of(W::Killed10, "reopen-killed-10", "Reopen after SIGKILL, segment 10 % full", Milliseconds, Usual, Copy),
+        of(W::Killed50, "reopen-killed-50", "Reopen after SIGKILL, segment 50 % full", Milliseconds, Usual, Copy),
+        of(W::Killed99, "reopen-killed-99", "Reopen after SIGKILL, segment 99 % full", Milliseconds, Usual, Copy),
+        of(W::Bytes, "bytes", "Bytes on disk for each event", Bytes, Usual, Filled),
+        of(W::Sustained, "sustained-os", "Append without a pause until closed, Os", Events, Large, Empty),
+        of(W::Paced, "paced-os", "Append at a steady pace, Os: p99.99", Microseconds, Large, Empty),
+        of(W::AppendLarge, "append-large-os", "Append onto a large store, Os", Events, Large, Copy),
+        of(W::ReopenLarge, "reopen-large", "Reopen a large store", Milliseconds, LargeLong, Filled),
+        of(
+            W::KilledLarge10,
+            "reopen-large-killed-10",
+            "Reopen a large store after SIGKILL, segment 10 % full",
+            Milliseconds,
+            LargeLong,
+            Copy,
+        ),
+        of(
+            W::KilledLarge50,
+            "reopen-large-killed-50",
+            "Reopen a large store after SIGKILL, segment 50 % full",
+            Milliseconds,
+            LargeLong,
+            Copy,
+        ),
+        of(
+            W::KilledLarge99,
+            "reopen-large-killed-99",
+            "Reopen a large store after SIGKILL, segment 99 % full",
+            Milliseconds,
+            LargeLong,
+            Copy,
+        ),
+        of(W::MemoryLong, "memory-long", "Memory of a large store, 100 events a stream", Mebibytes, LargeLong, Filled),
+        of(
+            W::NewStreams,
+            "new-streams-os",
+            "First events of new streams onto a large store, Os",
+            Events,
+            LargeShort,
+            Copy,
+        ),
+        of(W::MemoryShort, "memory-short", "Memory of a large store, 5 events a stream", Mebibytes, LargeShort, Filled),
+        of(
+            W::SmallResident,
+            "small-resident",
+            "The same streams again and again, a usual store of small events",
+            Events,
+            Small,
+            Filled,
+        ),
+        of(W::SmallAppend, "small-append-os", "Append onto a usual store of small events, Os", Events, Small, Copy),
+        of(W::HugeResident, "huge-resident", "The same streams again and again, a huge store", Events, Huge, Filled),
+        of(W::HugeCold, "huge-cold", "Streams that are not in memory, a huge store", Events, Huge, Filled),
+        of(W::HugeReopen, "huge-reopen", "Reopen a huge store", Milliseconds, Huge, Filled),
+        of(W::HugeMemory, "huge-memory", "Memory of a huge store", Mebibytes, Huge, Filled),
+        of(W::HugeAppend, "huge-append-os", "Append onto a huge store, Os", Events, Huge, Changing),
+        of(
+            W::HugeNew,
+            "huge-new-streams-os",
+            "First events of new streams onto a huge store, Os",
+            Events,
+            Huge,
+            Changing,
+        ),
+    ]
+};
+
+const fn of(
+    workload: Workload,
+    name: &'static str,
+    title: &'static str,
+    unit: Unit,
+    scale: Scale,
+    start: Start,
+) -> Entry {
+    Entry { workload, name, title, unit, scale, start }
+}
+
 impl Workload {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 35] = [
-        Self::Append1Os,
-        Self::AppendMoreOs,
-        Self::AppendWide,
-        Self::Append100Os,
-        Self::Deferred,
-        Self::Sync1,
-        Self::SyncPairs,
-        Self::Sync8,
-        Self::Sync64,
-        Self::ScanLog,
-        Self::ReadStreams,
-        Self::ReadCategory,
-        Self::Reopen,
-        Self::Killed10,
-        Self::Killed50,
-        Self::Killed99,
-        Self::Bytes,
-        Self::Sustained,
-        Self::Paced,
-        Self::AppendLarge,
-        Self::ReopenLarge,
-        Self::KilledLarge10,
-        Self::KilledLarge50,
-        Self::KilledLarge99,
-        Self::MemoryLong,
-        Self::NewStreams,
-        Self::MemoryShort,
-        Self::SmallResident,
-        Self::SmallAppend,
-        Self::HugeResident,
-        Self::HugeCold,
-        Self::HugeReopen,
-        Self::HugeMemory,
-        Self::HugeAppend,
-        Self::HugeNew,
-    ];
+    pub const ALL: [Self; CATALOGUE.len()] = {
+        let (mut all, mut place) = ([Self::Append1Os; CATALOGUE.len()], 0);
+        while place < all.len() {
+            all[place] = CATALOGUE[place].workload;
+            place += 1;
+        }
+        all
+    };
 
     /// What there is to know of it.
-    fn entry(self) -> Entry {
-        use Scale::{Huge, Large, LargeLong, LargeShort, Small, Usual, Wide};
-        use Start::{Changing, Copy, Empty, Filled};
-        use Unit::{Bytes, Events, Mebibytes, Microseconds, Milliseconds};
-        let of = |name, title, unit, scale, start| Entry { name, title, unit, scale, start };
-        match self {
-            Self::Append1Os => of("append-1-os", "Append, 1 event a call, 1 thread, Os", Events, Usual, Empty),
-            Self::AppendMoreOs => {
-                of("append-more-os", "Append onto the filled store, 1 event a call, 1 thread, Os", Events, Usual, Copy)
-            }
-            Self::AppendWide => of("append-wide-os", "Append onto as many streams as events, Os", Events, Wide, Copy),
-            Self::Append100Os => of("append-100-os", "Append, 100 events a call, 1 thread, Os", Events, Usual, Empty),
-            Self::Deferred => of("append-deferred", "Deferred append, 1 thread, Sync", Events, Usual, Empty),
-            Self::Sync1 => of("append-1-sync-1", "Append, 1 event a call, 1 thread, Sync", Events, Usual, Empty),
-            Self::SyncPairs => {
-                of("append-1-sync-pairs", "Append, 1 event a call, 1 thread, Sync, in pairs", Events, Usual, Empty)
-            }
-            Self::Sync8 => of("append-1-sync-8", "Append, 1 event a call, 8 threads, Sync", Events, Usual, Empty),
-            Self::Sync64 => of("append-1-sync-64", "Append, 1 event a call, 64 threads, Sync", Events, Usual, Empty),
-            Self::ScanLog => of("scan-log", "Scan of the whole log", Events, Usual, Filled),
-            Self::ReadStreams => of("read-streams", "Whole streams at random", Events, Usual, Filled),
-            Self::ReadCategory => of("read-category", "Scan of one category", Events, Usual, Filled),
-            Self::Reopen => of("reopen", "Reopen after a clean close", Milliseconds, Usual, Filled),
-            Self::Killed10 => {
-                of("reopen-killed-10", "Reopen after SIGKILL, segment 10 % full", Milliseconds, Usual, Copy)
-            }
-            Self::Killed50 => {
-                of("reopen-killed-50", "Reopen after SIGKILL, segment 50 % full", Milliseconds, Usual, Copy)
-            }
-            Self::Killed99 => {
-                of("reopen-killed-99", "Reopen after SIGKILL, segment 99 % full", Milliseconds, Usual, Copy)
-            }
-            Self::Bytes => of("bytes", "Bytes on disk for each event", Bytes, Usual, Filled),
-            Self::Sustained => of("sustained-os", "Append without a pause until closed, Os", Events, Large, Empty),
-            Self::Paced => of("paced-os", "Append at a steady pace, Os: p99.99", Microseconds, Large, Empty),
-            Self::AppendLarge => of("append-large-os", "Append onto a large store, Os", Events, Large, Copy),
-            Self::ReopenLarge => of("reopen-large", "Reopen a large store", Milliseconds, LargeLong, Filled),
-            Self::KilledLarge10 => of(
-                "reopen-large-killed-10",
-                "Reopen a large store after SIGKILL, segment 10 % full",
-                Milliseconds,
-                LargeLong,
-                Copy,
-            ),
-            Self::KilledLarge50 => of(
-                "reopen-large-killed-50",
-                "Reopen a large store after SIGKILL, segment 50 % full",
-                Milliseconds,
-                LargeLong,
-                Copy,
-            ),
-            Self::KilledLarge99 => of(
-                "reopen-large-killed-99",
-                "Reopen a large store after SIGKILL, segment 99 % full",
-                Milliseconds,
-                LargeLong,
-                Copy,
-            ),
-            Self::MemoryLong => {
-                of("memory-long", "Memory of a large store, 100 events a stream", Mebibytes, LargeLong, Filled)
-            }
-            Self::NewStreams => {
-                of("new-streams-os", "First events of new streams onto a large store, Os", Events, LargeShort, Copy)
-            }
-            Self::MemoryShort => {
-                of("memory-short", "Memory of a large store, 5 events a stream", Mebibytes, LargeShort, Filled)
-            }
-            Self::SmallResident => of(
-                "small-resident",
-                "The same streams again and again, a usual store of small events",
-                Events,
-                Small,
-                Filled,
-            ),
-            Self::SmallAppend => {
-                of("small-append-os", "Append onto a usual store of small events, Os", Events, Small, Copy)
-            }
-            Self::HugeResident => {
-                of("huge-resident", "The same streams again and again, a huge store", Events, Huge, Filled)
-            }
-            Self::HugeCold => of("huge-cold", "Streams that are not in memory, a huge store", Events, Huge, Filled),
-            Self::HugeReopen => of("huge-reopen", "Reopen a huge store", Milliseconds, Huge, Filled),
-            Self::HugeMemory => of("huge-memory", "Memory of a huge store", Mebibytes, Huge, Filled),
-            Self::HugeAppend => of("huge-append-os", "Append onto a huge store, Os", Events, Huge, Changing),
-            Self::HugeNew => {
-                of("huge-new-streams-os", "First events of new streams onto a huge store, Os", Events, Huge, Changing)
-            }
-        }
+    fn entry(self) -> &'static Entry {
+        &CATALOGUE[self as usize]
     }
 
     /// What it is called.
@@ -397,6 +395,7 @@ mod tests {
     #[test]
     fn each_has_a_name_and_a_title_of_its_own() {
         for (place, workload) in Workload::ALL.into_iter().enumerate() {
+            assert_eq!(workload as usize, place, "{}", workload.name());
             assert_eq!(Workload::named(workload.name()), Some(workload));
             let others = || Workload::ALL.into_iter().skip(place + 1);
             assert!(others().all(|other| other.title() != workload.title()), "{}", workload.title());

@@ -78,8 +78,8 @@ fn last_byte(file: &File, begin: u64, end: u64) -> std::io::Result<Option<u64>> 
     Ok(None)
 }
 
-/// How far the newest file with this ending is filled that holds more than its beginning, and how many bytes it has. Files are made
-/// ready before they are needed, and hold a few bytes then.
+/// How far the newest file with this ending is filled that holds more than its beginning, and how many bytes it has. Files are
+/// made ready before they are needed, and hold a few bytes then.
 ///
 /// # Errors
 /// When the files cannot be read, or there is none.

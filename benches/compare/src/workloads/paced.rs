@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 /// How long a call may take so that its successor is in time: 200,000 calls a second.
 const PACE: Duration = Duration::from_micros(5);
 
-/// Makes so many calls, one when each is due or when the one before is done, whichever is later. The figure is what 9,999 of 10,000
-/// calls do not exceed. How far behind its time each was done is kept beside it: what waits behind a slow call is late too.
+/// Makes so many calls, one when each is due or when the one before is done, whichever is later. The figure is what 9,999 of
+/// 10,000 calls do not exceed. How far behind its time each was done is kept beside it: what waits behind a slow call is late.
 ///
 /// # Errors
 /// The first of any call.
