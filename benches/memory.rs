@@ -26,10 +26,10 @@ fn main() {
     }
     let events = if support::is_test() { 10_000 } else { 1_000_000 };
     for streams in [events / 1_000, events / 100, events / 5] {
-        for place in ["memory", "disk"] {
+        for place in ["in-memory", "on-disk"] {
             let directory = support::directory();
             spawn(&format!("append {place} {} {events} {streams}", directory.path().display()));
-            if place == "disk" {
+            if place == "on-disk" {
                 spawn(&format!("reopen {place} {} {events} {streams}", directory.path().display()));
             }
         }
@@ -47,7 +47,7 @@ fn child(work: &str) {
     let (events, streams): (usize, usize) = (events.parse().unwrap(), streams.parse().unwrap());
     let before = resident();
     let store = match place {
-        "memory" => EventStore::in_memory(),
+        "in-memory" => EventStore::in_memory(),
         _ => stores::open(Path::new(path), Durability::Os),
     };
     if what == "append" {
@@ -64,7 +64,7 @@ fn child(work: &str) {
     let (anonymous, dirty) = resident();
     store.close().unwrap();
     let text = format!(
-        "memory/{events} events, {streams} streams, in {place}, {what}: {:.1} MiB anonymous, {:.1} MiB own and dirty\n",
+        "memory/{events} events, {streams} streams, {place}, {what}: {:.1} MiB anonymous, {:.1} MiB own and dirty\n",
         anonymous - before.0,
         dirty - before.1
     );

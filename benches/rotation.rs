@@ -18,7 +18,7 @@ const SEGMENTS: [(&str, u64); 2] = [("with rotations", 1 << 20), ("without", 256
 const PAYLOAD: usize = 256;
 
 fn main() {
-    let share = if support::is_test() { 20 } else { 1 };
+    let share = if support::is_test() { 100 } else { 1 };
     let interval = Durability::Interval(Duration::from_millis(100));
     for (name, bytes) in SEGMENTS {
         // As fast as it goes, segments cannot be made ready in time; at a pace they can.

@@ -98,7 +98,7 @@ pub struct Run {
     /// Rounds; figures are medians over them
     #[arg(long, default_value_t = 5)]
     pub repeat: usize,
-    /// Rounds of the pairs of Stratalog and the bare loop, each half as long as a measurement
+    /// Rounds of the pairs of Stratalog and the bare loop
     #[arg(long, default_value_t = 30)]
     pub pairs: usize,
     /// Leaves out what is about large stores

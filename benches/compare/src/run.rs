@@ -218,10 +218,7 @@ impl Runner<'_> {
         let _absent = std::fs::remove_file(&result);
         let log = self.options.out.join("logs").join(format!("{}.log", subject.name()));
         let log = File::options().create(true).append(true).open(&log).map_err(Error::io(&log))?;
-        let mut sizes = self.options.sizes.of(scale, &self.options.long);
-        if workload == Some(Workload::SyncPairs) {
-            sizes.seconds /= 2.0;
-        }
+        let sizes = self.options.sizes.of(scale, &self.options.long);
         let mut command = Command::new(&self.program);
         command.arg("one").args(["--engine", subject.name()]);
         command.args(workload.iter().flat_map(|workload| ["--workload", workload.name()]));

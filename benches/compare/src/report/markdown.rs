@@ -46,6 +46,8 @@ const HOW: &str = "\
 - At a steady pace there are 200,000 calls a second. The figure is how long a call took; *behind its time* is how long after it
   was due it was done, which is worse when calls wait behind a slow one.
 - New streams are appended with `stream_is_empty()`.
+- Streams that are not in memory: the page cache was told to forget the files before they were opened. What opening itself reads
+  is in memory then, as *KiB read an event* shows.
 - *events a read* and *events a flush* count reads and flushes of the whole disk, which other programs share.
 - *load* is the mean of how many processes wanted to run over the minute before each measurement.
 ";

@@ -1,4 +1,4 @@
-//! Reads of streams that are on disk alone.
+//! Reads of streams that are on disk alone, unless opening the store has read them.
 
 use super::Extent;
 use super::append::expect;
