@@ -51,6 +51,16 @@ struct Cell {
     round: usize,
 }
 
+impl Description {
+    /// Whether it was about as much data as the bars are, in as many rounds.
+    pub fn is_whole(&self) -> bool {
+        let Sizes { events, streams, categories, payload, .. } = self.sizes;
+        let Long { large_events, huge_events, huge_payload } = self.long;
+        let usual = (events, streams, categories, payload) == (1_000_000, 10_000, 10, 256);
+        usual && (large_events, huge_events, huge_payload) == (10_000_000, 100_000_000, 64) && self.rounds >= 5
+    }
+}
+
 struct Runner<'a> {
     options: &'a Run,
     /// Where stores are made.

@@ -69,7 +69,7 @@ pub fn page(about: &Page<'_>, tables: &[Table], notes: &str) -> String {
     let mut page = format!("# Performance\n\n{INTRODUCTION}\n");
     // Writing to a string does not fail.
     let _done = lost(&mut page, tables)
-        .and_then(|()| writeln!(page, "## The bars\n\n{BARS}\n{}", about.bars))
+        .and_then(|()| bars(&mut page, about))
         .and_then(|()| where_it_ran(&mut page, about))
         .and_then(|()| tables.iter().try_for_each(|table| workload(&mut page, table, about)))
         .and_then(|()| how(&mut page, tables));
@@ -78,6 +78,15 @@ pub fn page(about: &Page<'_>, tables: &[Table], notes: &str) -> String {
         page += notes;
     }
     page
+}
+
+fn bars(page: &mut String, about: &Page<'_>) -> std::fmt::Result {
+    writeln!(page, "## The bars\n\n{BARS}")?;
+    let parts = [Some(about.description), about.huge];
+    if !parts.into_iter().flatten().all(Description::is_whole) {
+        writeln!(page, "**This run was smaller than what the bars are about: met or missed, it says little.**\n")?;
+    }
+    writeln!(page, "{}", about.bars)
 }
 
 /// The rows that Stratalog loses come first.

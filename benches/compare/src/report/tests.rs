@@ -152,6 +152,9 @@ fn bars_are_met_missed_or_not_measured() {
     assert!(bar(&missed, "append").ends_with("| **missed** |"));
     assert!(page(&missed).contains("No profile was taken of `append`.\n"), "{}", page(&missed));
     assert!(bar(&missed, "scan").ends_with("| not measured |"));
+    // The description here is of three rounds, and five are needed.
+    assert!(page(&missed).contains("**This run was smaller than"), "{}", page(&missed));
+    assert!(!description().is_whole() && Description { rounds: 5, ..description() }.is_whole());
 }
 
 #[test]
