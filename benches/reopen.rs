@@ -1,31 +1,39 @@
 //! Benchmark of opening a store that is there: after it was closed, and after its process was killed.
 #![expect(clippy::unwrap_used, reason = "a benchmark ends where something is not as it must be")]
 
+#[path = "support/events.rs"]
+mod events;
 #[path = "support/fill.rs"]
 mod fill;
+#[path = "support/stores.rs"]
+mod stores;
 mod support;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use stratalog::{Durability, EventStore};
+use support::is_test;
 use tempfile::TempDir;
 
-/// Set to anything, it adds a million events to the sizes.
+/// Set to anything, it adds ten million events to the sizes: 4 GB for each of two copies, and some minutes.
 const LARGE: &str = "STRATALOG_BENCH_LARGE";
+/// Events of a stream.
+const EACH: usize = 100;
 
 fn reopen(criterion: &mut Criterion) {
-    let mut sizes = vec![100_000];
-    if std::env::var_os(LARGE).is_some() {
-        sizes.push(1_000_000);
-    }
+    let sizes: &[usize] = match (is_test(), std::env::var_os(LARGE).is_some()) {
+        (true, _) => &[10_000],
+        (false, false) => &[100_000, 1_000_000],
+        (false, true) => &[100_000, 1_000_000, 10_000_000],
+    };
     let mut group = criterion.benchmark_group("reopen");
     group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
-    for events in sizes {
-        group.throughput(Throughput::Elements(events as u64));
+    group.sampling_mode(SamplingMode::Flat);
+    for &events in sizes {
         let directory = support::directory();
-        let store = support::open(directory.path(), Durability::Os);
-        fill::fill(&store, events);
+        let store = stores::open(directory.path(), Durability::Os);
+        fill::fill(&store, events, events / EACH);
         // What a killed process leaves is what the files hold while it runs.
         let killed = copy(directory.path());
         store.close().unwrap();
@@ -43,7 +51,7 @@ fn reopen(criterion: &mut Criterion) {
 /// How long it takes to open the store.
 fn open(path: &Path, events: usize) -> Duration {
     let begun = Instant::now();
-    let store: EventStore = support::open(path, Durability::Os);
+    let store: EventStore = stores::open(path, Durability::Os);
     let elapsed = begun.elapsed();
     assert_eq!(store.revision().unwrap().get(), events as u64);
     store.close().unwrap();

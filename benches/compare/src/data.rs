@@ -45,6 +45,11 @@ impl Tally {
     }
 }
 
+fn stream(categories: &[Arc<str>], number: usize) -> Stream {
+    let category = Arc::clone(&categories[number % categories.len()]);
+    Stream { number, category, name: format!("stream-{number:013}").into() }
+}
+
 /// The data of one comparison.
 pub struct Data {
     /// All streams; stream `n` is in category `n % categories`.
@@ -64,12 +69,7 @@ impl Data {
     pub fn new(events: usize, streams: usize, categories: usize, payload: usize) -> Self {
         let mut random = fastrand::Rng::with_seed(20);
         let categories: Vec<Arc<str>> = (0..categories.max(1)).map(|n| format!("category-{n:011}").into()).collect();
-        let stream = |number: usize| Stream {
-            number,
-            category: Arc::clone(&categories[number % categories.len()]),
-            name: format!("stream-{number:013}").into(),
-        };
-        let streams: Vec<Stream> = (0..streams.max(1)).map(stream).collect();
+        let streams: Vec<Stream> = (0..streams.max(1)).map(|number| stream(&categories, number)).collect();
         let mut turn: Vec<u32> = (0..u32::try_from(streams.len()).unwrap_or(u32::MAX)).collect();
         let mut order = Vec::with_capacity(events + turn.len());
         while order.len() < events {
@@ -80,6 +80,17 @@ impl Data {
         let mut pool = vec![0; POOL + payload];
         random.fill(&mut pool);
         Self { streams, categories, event_name: EVENT_NAME.into(), order, pool, payload }
+    }
+
+    /// So many streams beyond those that there are.
+    pub fn more_streams(&self, first: usize, count: usize) -> Vec<Stream> {
+        let first = self.streams.len() + first;
+        (first..first + count).map(|number| stream(&self.categories, number)).collect()
+    }
+
+    /// Bytes of each payload.
+    pub fn payload_bytes(&self) -> usize {
+        self.payload
     }
 
     /// The payload of an event: random bytes, which do not compress.

@@ -1,7 +1,7 @@
 //! What an engine must do to be compared: one trait, and the words it uses.
 
 use crate::data::{Data, Stream, Tally};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,13 +55,25 @@ pub struct Append<'a> {
     pub events: &'a [Event<'a>],
 }
 
+/// One event for one stream, as an append that is deferred has it.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "deferred"), expect(dead_code, reason = "no engine of this build defers appends"))]
+pub struct Call {
+    /// The number of the stream.
+    pub stream: usize,
+    /// How many events the stream holds by then.
+    pub expected: u64,
+    /// The number of the event.
+    pub event: u64,
+}
+
 /// An engine that was opened. It keeps a log in order, the version of each stream, and an index over streams and over categories;
 /// an append changes them in one atomic step.
 pub trait Engine: Send + Sync {
     /// Appends in one atomic step, and returns when it is as durable as the store was opened for, with the stream's new version.
     ///
     /// # Errors
-    /// [`Error::Conflict`](crate::error::Error::Conflict) when the stream is at another version.
+    /// [`Error::Conflict`] when the stream is at another version.
     fn append(&self, append: &Append<'_>) -> Result<Version>;
 
     /// Appends many, each its own step that is refused alone, made durable together.
@@ -94,6 +106,20 @@ pub trait Engine: Send + Sync {
     /// competent user would.
     fn shares_syncs(&self) -> bool {
         false
+    }
+
+    /// Appends one event after the other without waiting for the disk, and returns when all of them are on disk. Those that the
+    /// engine has no room for wait until it has.
+    ///
+    /// # Errors
+    /// [`Error::NotComparable`] where an append cannot be deferred; that of any append.
+    fn append_deferred(&self, _data: &Data, _calls: &mut dyn Iterator<Item = Call>) -> Result<()> {
+        Err(Error::NotComparable("it cannot defer an append"))
+    }
+
+    /// Look-ups in sealed segments for each name that was new, since the store was opened; `None` where it does not count them.
+    fn lookups_a_miss(&self) -> Option<f64> {
+        None
     }
 
     /// Makes everything durable and ends the store.

@@ -1,5 +1,6 @@
 //! The physical limits: what a plain loop over mapped memory, or plain writes and syncs, reach on the same data.
 
+mod deferred;
 mod durable;
 mod frames;
 
@@ -41,17 +42,23 @@ impl Limit {
             return None;
         }
         match workload {
-            Workload::Append1Os | Workload::AppendMoreOs | Workload::Append100Os => Some(
+            _ if is_copy(workload) => Some(
                 "one frame an event encoded, its CRC computed, copied into a mapped file that was filled with zeros",
             ),
-            Workload::Sync1 => Some("`pwrite` and `fdatasync` of a file that was filled with zeros"),
-            Workload::Sync8 | Workload::Sync64 => {
-                Some("the same, one batch of frames each, threads gathered by a simple hand-off")
+            Workload::Paced => Some("frames encoded, their CRC computed, copied into a mapped file, at the same pace"),
+            Workload::Deferred => {
+                Some("frames written, a mebibyte at a time, into a file filled with zeros; a sync when it is full")
             }
+            Workload::Sync1 | Workload::SyncPairs => {
+                Some("`pwrite` and `fdatasync` of a file that was filled with zeros")
+            }
+            Workload::Sync8 | Workload::Sync64 => Some(
+                "`pwrite` and `fdatasync` of such a file, a batch of frames each, threads gathered by a simple hand-off",
+            ),
             Workload::ScanLog => Some("all frames of a mapped file, one after the other, payloads summed"),
             Workload::ReadStreams => Some("frames of a mapped file by a list of their places, a stream at random"),
             Workload::ReadCategory => Some("frames of a mapped file by a list of their places"),
-            Workload::Reopen | Workload::Bytes => None,
+            _ => None,
         }
     }
 
@@ -63,13 +70,20 @@ impl Limit {
         let checked = self == Self::Checked;
         match (workload, workload.threads()) {
             (_, Some(threads)) => durable::append(data, extent, threads, directory),
-            (Workload::Append1Os | Workload::AppendMoreOs | Workload::Append100Os, _) => {
-                frames::append(data, extent, directory)
-            }
+            (Workload::Sustained, _) => frames::append(data, extent.endless(), directory),
+            (Workload::Paced, _) => frames::paced(data, extent, directory),
+            (Workload::Deferred, _) => deferred::append(data, extent, directory),
+            _ if is_copy(workload) => frames::append(data, extent, directory),
             (Workload::ScanLog, _) => frames::scan(data, extent, checked, directory),
             (Workload::ReadStreams, _) => frames::streams(data, extent, checked, directory),
             (Workload::ReadCategory, _) => frames::categories(data, extent, checked, directory),
             (_, None) => Err(crate::error::Error::NotComparable("there is no limit to this")),
         }
     }
+}
+
+/// Whether the limit is a loop that copies frames.
+fn is_copy(workload: Workload) -> bool {
+    let more = [Workload::AppendLarge, Workload::NewStreams, Workload::Sustained];
+    workload.is_os() || more.contains(&workload)
 }

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Report(options) => report::report(&options).map(|()| 0),
         Command::List => list().map(|()| 0),
         Command::One(options) => one(&options).map(|()| 0),
+        Command::Child { task } => workloads::work(&task).map(|()| 0),
     };
     let told = match done {
         Ok(0) => return ExitCode::SUCCESS,
@@ -54,14 +55,14 @@ fn one(options: &One) -> Result<()> {
     }
     let sizes = &options.sizes;
     let data = Data::new(sizes.events, sizes.streams, sizes.categories, sizes.payload);
-    let extent = Extent { events: sizes.events, time: Duration::from_secs_f64(sizes.seconds) };
+    let extent = Extent { events: sizes.events, time: Duration::from_secs_f64(sizes.seconds), round: options.round };
     let measured = match (options.workload, options.engine) {
         (Some(workload), subject) => subject.measure(workload, &data, extent, &options.directory),
         (None, Subject::Engine(kind)) => workloads::loaded(kind, &data, &options.directory),
         (None, Subject::Limit(_)) => Err(Error::NotComparable("a limit has no store")),
     };
     let outcome = match measured {
-        Ok(measured) => Outcome::Measured(measured),
+        Ok(measured) => Outcome::Measured(Box::new(measured)),
         Err(Error::NotComparable(why)) => Outcome::NotComparable(why.to_owned()),
         Err(error) => Outcome::Failed(error.to_string()),
     };
@@ -78,6 +79,7 @@ fn list() -> Result<()> {
                 Part::Measured(None) => format!("    {}\n", subject.name()),
                 Part::Measured(Some(note)) => format!("    {}: {note}\n", subject.name()),
                 Part::NotComparable(why) => format!("    {}: not comparable: {why}\n", subject.name()),
+                Part::LeftOut(why) => format!("    {}: left out: {why}\n", subject.name()),
             };
         }
     }

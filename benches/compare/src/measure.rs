@@ -23,16 +23,30 @@ pub struct Measured {
     pub events_a_sync: Option<f64>,
     /// How many events there were for each flush of the whole disk, which others may share.
     pub events_a_flush: Option<f64>,
+    /// How many events one read of the disk brought, where the store was not in memory.
+    pub events_a_read: Option<f64>,
+    /// Kibibytes that were read from disk for each event.
+    pub kib_an_event: Option<f64>,
     /// How long calls took, where each was timed.
     pub latency: Option<Latency>,
+    /// How far behind its time each was done, where calls came at a steady pace.
+    pub late: Option<Latency>,
+    /// Events a second that were reached of that pace.
+    pub reached: Option<f64>,
     /// Bytes on disk for each event, where the store was measured after it was closed; without room that holds nothing yet.
     pub bytes_an_event: Option<f64>,
     /// Mebibytes on disk that hold nothing yet.
     pub ready_mib: Option<f64>,
     /// Mebibytes of anonymous memory that opening the store and using it added to the process.
     pub memory_mib: Option<f64>,
+    /// Mebibytes of the process that are anonymous, and that are its own and dirty: (anonymous, private and dirty).
+    pub resident_mib: Option<(f64, f64)>,
     /// Milliseconds until a first stream was read, from the begin of opening.
     pub first_read_ms: Option<f64>,
+    /// Milliseconds that a sync took just before, of one page.
+    pub sync_ms: Option<f64>,
+    /// Look-ups in sealed segments for each name that was new, where the engine counts them.
+    pub lookups_a_miss: Option<f64>,
 }
 
 impl Measured {
@@ -53,6 +67,9 @@ pub struct Latency {
     pub p99: f64,
     /// 999 of 1,000 took no longer.
     pub p999: f64,
+    /// 9,999 of 10,000 took no longer.
+    #[serde(default)]
+    pub p9999: f64,
     /// The slowest.
     pub max: f64,
 }
@@ -61,7 +78,7 @@ impl Latency {
     /// What a histogram of nanoseconds says.
     pub fn of(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
-        Self { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: histogram.max() as f64 / 1e3 }
+        Self { p50: at(0.5), p99: at(0.99), p999: at(0.999), p9999: at(0.999_9), max: histogram.max() as f64 / 1e3 }
     }
 }
 
@@ -128,9 +145,11 @@ fn cpu() -> Duration {
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It was measured.
-    Measured(Measured),
+    Measured(Box<Measured>),
     /// It cannot be compared, for this reason.
     NotComparable(String),
+    /// It could be and was not, for this reason.
+    LeftOut(String),
     /// It failed, like this.
     Failed(String),
 }

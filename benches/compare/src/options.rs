@@ -1,7 +1,7 @@
 //! The options of the command line.
 
 use crate::subject::Subject;
-use crate::workloads::Workload;
+use crate::workloads::{Scale, Workload};
 use clap::{Args, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -27,6 +27,12 @@ pub enum Command {
     /// Measures one engine under one workload; what `run` starts for each
     #[command(hide = true)]
     One(One),
+    /// Does what a measurement needs a process of its own for
+    #[command(hide = true)]
+    Child {
+        /// A file that says what
+        task: PathBuf,
+    },
 }
 
 /// How much data there is.
@@ -45,8 +51,39 @@ pub struct Sizes {
     #[arg(long, default_value_t = 256)]
     pub payload: usize,
     /// How long one measurement goes on
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 2.0)]
     pub seconds: f64,
+}
+
+impl Sizes {
+    /// Those of a workload of this scale.
+    #[must_use]
+    pub fn of(&self, scale: Scale, long: &Long) -> Self {
+        let with = |events: usize, streams: usize| Self { events, streams: streams.max(1), ..self.clone() };
+        match scale {
+            Scale::Usual => self.clone(),
+            Scale::Wide => with(self.events, self.events),
+            Scale::Large => with(long.large_events, self.streams),
+            Scale::LargeLong => with(long.large_events, long.large_events / 100),
+            Scale::LargeShort => with(long.large_events, long.large_events / 5),
+            Scale::Small => Self { payload: long.huge_payload, ..self.clone() },
+            Scale::Huge => Self { payload: long.huge_payload, ..with(long.huge_events, long.huge_events / 100) },
+        }
+    }
+}
+
+/// How much data there is where it is more.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+pub struct Long {
+    /// Events of a large store
+    #[arg(long, default_value_t = 10_000_000)]
+    pub large_events: usize,
+    /// Events of a huge store, which `--huge` is about
+    #[arg(long, default_value_t = 100_000_000)]
+    pub huge_events: usize,
+    /// Bytes of each payload there
+    #[arg(long, default_value_t = 64)]
+    pub huge_payload: usize,
 }
 
 /// A run.
@@ -55,9 +92,21 @@ pub struct Run {
     /// How much data there is.
     #[command(flatten)]
     pub sizes: Sizes,
+    /// How much where it is more.
+    #[command(flatten)]
+    pub long: Long,
     /// Rounds; figures are medians over them
     #[arg(long, default_value_t = 5)]
     pub repeat: usize,
+    /// Rounds of the pairs of Stratalog and the bare loop
+    #[arg(long, default_value_t = 30)]
+    pub pairs: usize,
+    /// Leaves out what is about large stores
+    #[arg(long)]
+    pub no_large: bool,
+    /// Measures huge stores, and nothing else
+    #[arg(long)]
+    pub huge: bool,
     /// This engine or limit alone; may be repeated
     #[arg(long, value_parser = subject)]
     pub only: Vec<Subject>,
@@ -92,6 +141,9 @@ pub struct Report {
     /// A file of Markdown that is put at the end
     #[arg(long)]
     pub notes: Option<PathBuf>,
+    /// A folder with a file of Markdown for each bar that is missed: the profile that says why
+    #[arg(long)]
+    pub profiles: Option<PathBuf>,
 }
 
 /// One measurement.
@@ -112,6 +164,9 @@ pub struct One {
     /// Where the outcome goes
     #[arg(long)]
     pub result: PathBuf,
+    /// The round, for workloads that go on where the one before stopped
+    #[arg(long, default_value_t = 1)]
+    pub round: usize,
     /// The processor to run on
     #[arg(long)]
     pub cpu: Option<usize>,

@@ -12,7 +12,10 @@ fn program(arguments: &[&str]) -> (bool, String) {
 
 fn run(out: &Path, what: &str) -> (bool, String) {
     let mut arguments = vec!["run", "--out", out.to_str().unwrap()];
-    arguments.extend("--events 600 --categories 4 --seconds 0.01 --repeat 2".split(' '));
+    arguments.extend(
+        "--events 600 --large-events 2000 --huge-events 3000 --pairs 3 --categories 4 --seconds 0.01 --repeat 2"
+            .split(' '),
+    );
     arguments.extend(what.split(' '));
     program(&arguments)
 }
@@ -30,9 +33,17 @@ fn a_run_leaves_records_and_a_report_and_no_stores() {
     assert!(record("scan-log.sqlite.2.json").contains("\"measured\""));
     assert!(record("append-1-os.tephra.1.json").contains("\"not_comparable\""));
 
+    let killed = record("reopen-large-killed-99.stratalog.1.json");
+    assert!(killed.contains("\"measured\"") && killed.contains("sync_ms"), "{killed}");
+    assert!(record("memory-short.sqlite.1.json").contains("\"left_out\""));
+
     // What is there is not lost by mistake.
     let (success, said) = run(folder.path(), what);
     assert!(!success && said.contains("--replace"), "{said}");
+
+    // The run about huge stores stands beside it.
+    let (success, said) = run(&folder.path().join("huge"), "--streams 100 --huge --only stratalog --only tephra");
+    assert!(success && said.contains("huge-cold"), "{said}");
 
     let (success, said) = program(&["report", folder.path().to_str().unwrap()]);
     assert!(success, "{said}");
@@ -40,6 +51,11 @@ fn a_run_leaves_records_and_a_report_and_no_stores() {
     for title in ["Append, 1 event a call, 64 threads, Sync", "Whole streams at random", "Bytes on disk for each event"]
     {
         assert!(page.contains(&format!("## {title}\n")), "{title}");
+    }
+    assert!(page.contains("3,000 events of 64 bytes, names of 20 bytes, 30 streams"), "{page}");
+    for bar in ["sync-1", "killed-large", "memory-short", "huge", "huge-append", "huge-resident"] {
+        let line = page.lines().find(|line| line.starts_with(&format!("| `{bar}` |"))).unwrap();
+        assert!(!line.contains("not measured"), "{line}");
     }
     assert!(page.contains("- sierradb: not comparable: only one partition"), "{page}");
     assert!(folder.path().join("plots/append-1-sync-64.svg").exists());

@@ -21,6 +21,10 @@ const ALWAYS_SYNCED: &str = "each append is synced before it is acknowledged, an
 /// Why SierraDB has no row for categories.
 const NO_CATEGORIES: &str =
     "only one partition keeps the whole log in order, and a partition has no index over categories";
+/// Why the others have no row where a store is much bigger.
+const TOO_LONG: &str = "it would take hours to fill such a store with it; the usual one shows how it stands";
+/// Why the others have no row where it is about Stratalog and the limit.
+const IN_SHORT: &str = "left to the limit and Stratalog, so that a run ends";
 const MAY_CORRUPT: &str = "a power cut may corrupt the file, not just lose its end";
 
 /// An engine, in one of the ways to use it.
@@ -61,6 +65,8 @@ pub enum Part {
     Same,
     /// It cannot be compared, for this reason.
     NotComparable(&'static str),
+    /// It could be and is not, for this reason.
+    LeftOut(&'static str),
 }
 
 impl Kind {
@@ -120,17 +126,41 @@ impl Kind {
 
     /// What becomes of it under a workload.
     pub fn part_in(self, workload: Workload) -> Part {
+        if self.is_stratalog() { self.stratalog_in(workload) } else { self.other_in(workload) }
+    }
+
+    fn stratalog_in(self, workload: Workload) -> Part {
+        let is_here = match self {
+            Self::StratalogHandles => matches!(workload, Workload::Append1Os | Workload::AppendMoreOs),
+            Self::StratalogUnchecked => workload.is_read(),
+            _ => true,
+        };
+        if workload == Workload::Deferred && is_here {
+            return stratalog::DEFERRED;
+        }
+        if is_here { Part::Measured(None) } else { Part::Same }
+    }
+
+    fn other_in(self, workload: Workload) -> Part {
         let (os, sync) = (workload.is_os(), workload.is_sync());
+        let killed = workload.killed_at().is_some();
         match self {
-            Self::StratalogHandles if !matches!(workload, Workload::Append1Os | Workload::AppendMoreOs) => Part::Same,
-            Self::StratalogUnchecked if !workload.is_read() => Part::Same,
+            // The same figure as under the first of them.
+            _ if matches!(workload, Workload::SyncPairs | Workload::Killed10 | Workload::Killed99) => Part::Same,
             Self::SqliteOff if !os => Part::Same,
             Self::HeedWritemap if !os && !sync => Part::Same,
             Self::Tephra | Self::UmaDb | Self::SierraDb if os => Part::NotComparable(ALWAYS_SYNCED),
+            _ if workload.is_alone() && os => Part::LeftOut(IN_SHORT),
+            _ if workload.is_alone() => Part::LeftOut(TOO_LONG),
             Self::SierraDb if workload == Workload::ReadCategory => Part::NotComparable(NO_CATEGORIES),
             Self::SqliteOff | Self::Heed | Self::HeedWritemap if os => Part::Measured(Some(MAY_CORRUPT)),
             Self::Redb if os => Part::Measured(Some("a commit stays in the process, and does not survive it")),
             Self::UmaDb if sync => Part::Measured(Some("two syncs a commit")),
+            Self::Tephra | Self::UmaDb | Self::SierraDb if workload == Workload::Deferred => {
+                Part::Measured(Some("1,000 appends in flight at a time"))
+            }
+            _ if workload == Workload::Deferred => Part::Measured(Some("1,000 appends in one commit at a time")),
+            Self::Redb if killed => Part::Measured(Some("each commit was synced: what is not does not survive a kill")),
             _ => Part::Measured(None),
         }
     }

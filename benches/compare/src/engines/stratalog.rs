@@ -1,15 +1,28 @@
 //! Stratalog, driven through its public interface.
 
+#[cfg(feature = "deferred")]
+mod deferred;
+
+use super::Part;
 use crate::data::{Stream, Tally};
 use crate::engine::{Append, Durability, Engine, Setting, Version};
 use crate::error::{Error, Of, Result};
+#[cfg(feature = "deferred")]
+use crate::{data::Data, engine::Call};
 use std::sync::Arc;
 use stratalog::{
     AppendError, Condition, EventCategory, EventStore, EventStream, NewEvent, Options, Payload, Position, Scan,
-    position_is,
+    position_is, stream_is_empty,
 };
 
 const NAME: &str = "stratalog";
+
+/// What becomes of deferred appends.
+pub const DEFERRED: Part = if cfg!(feature = "deferred") {
+    Part::Measured(None)
+} else {
+    Part::LeftOut("Stratalog does not offer deferred appends yet")
+};
 
 /// The ways it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +67,8 @@ impl Engine for Stratalog {
     fn append(&self, append: &Append<'_>) -> Result<Version> {
         let condition = match append.expected {
             None => Condition::any(),
-            Some(version) => position_is(version.events.checked_sub(1).map(Position::new)),
+            Some(Version { events: 0, .. }) => stream_is_empty(),
+            Some(version) => position_is(Position::new(version.events - 1)),
         };
         let new = |event: &crate::engine::Event<'_>| {
             NewEvent::from_payload(Arc::clone(event.name), Payload::binary(event.payload.to_vec()))
@@ -85,6 +99,11 @@ impl Engine for Stratalog {
 
     fn read_log(&self) -> Result<Tally> {
         tally(self.store.log().scan())
+    }
+
+    #[cfg(feature = "deferred")]
+    fn append_deferred(&self, data: &Data, calls: &mut dyn Iterator<Item = Call>) -> Result<()> {
+        deferred::append(&self.store, data, calls)
     }
 
     fn shares_syncs(&self) -> bool {

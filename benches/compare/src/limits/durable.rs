@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes of the file; a writer that comes to the end begins again.
-const FILE: usize = 64 << 20;
+pub(super) const FILE: usize = 64 << 20;
 /// Bytes of one write that fills it: a sync then writes little more than what was written.
-const FILL: usize = 64 << 10;
+pub(super) const FILL: usize = 64 << 10;
 
 struct Bare<'a> {
     data: &'a Data,

@@ -63,30 +63,59 @@ pub fn encode(data: &Data, stream: &Stream, position: u64, sequence: u64, frame:
     frame[..COVERED].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// Encodes, computes the checksum and copies into the map.
+/// Frames on their way into a map, one behind the other; at the end it begins again.
+struct Writer<'a> {
+    data: &'a Data,
+    map: MmapMut,
+    frame: Vec<u8>,
+    positions: Vec<u64>,
+    at: usize,
+}
+
+impl<'a> Writer<'a> {
+    fn new(data: &'a Data, events: usize, directory: &Path) -> Result<Self> {
+        let map = mapped(data, events, directory)?;
+        Ok(Self { data, map, frame: vec![0; size(data)], positions: vec![0; data.streams.len()], at: 0 })
+    }
+
+    /// Encodes, computes the checksum and copies into the map.
+    #[inline]
+    fn write(&mut self, event: u64) {
+        let stream = self.data.stream(usize::try_from(event).unwrap_or_default());
+        let position = &mut self.positions[stream.number];
+        encode(self.data, stream, *position, event, &mut self.frame);
+        *position += 1;
+        let size = self.frame.len();
+        if self.at + size > self.map.len() {
+            self.at = 0;
+        }
+        self.map[self.at..self.at + size].copy_from_slice(&self.frame);
+        self.at += size;
+    }
+}
+
+/// Frame after frame.
 pub fn append(data: &Data, extent: Extent, directory: &Path) -> Result<Measured> {
-    let mut map = mapped(data, extent.events, directory)?;
-    let size = size(data);
-    let mut frame = vec![0; size];
-    let mut positions = vec![0_u64; data.streams.len()];
-    let mut at = 0;
+    let mut writer = Writer::new(data, extent.events, directory)?;
     let mut done = 0;
     let watch = Watch::start();
     while done < extent.events as u64 {
         if done % FRAMES == 0 && watch.elapsed() > extent.time {
             break;
         }
-        let stream = data.stream(usize::try_from(done).unwrap_or_default());
-        encode(data, stream, positions[stream.number], done, &mut frame);
-        positions[stream.number] += 1;
-        if at + size > map.len() {
-            at = 0;
-        }
-        map[at..at + size].copy_from_slice(&frame);
-        at += size;
+        writer.write(done);
         done += 1;
     }
     Ok(watch.rate(done))
+}
+
+/// Frame after frame, each when it is due.
+pub fn paced(data: &Data, extent: Extent, directory: &Path) -> Result<Measured> {
+    let mut writer = Writer::new(data, extent.events, directory)?;
+    crate::workloads::paced(extent.events as u64, |event| {
+        writer.write(event);
+        Ok(())
+    })
 }
 
 /// All events in a map, and for each the place of its frame.

@@ -1,13 +1,16 @@
 //! The page.
 
 use super::models::model;
-use super::plot_name;
 use super::statistics::Spread;
 use super::table::{Row, Standing, Table};
+use super::{has_plot, plot_name};
 use crate::engines::Kind;
 use crate::limits::Limit;
+use crate::measure::Latency;
+use crate::options::Sizes;
 use crate::run::Description;
 use crate::subject::Subject;
+use crate::workloads::Scale;
 use std::fmt::Write;
 
 const INTRODUCTION: &str = "\
@@ -15,6 +18,11 @@ What Stratalog does beside the engines that one would pick instead, and beside w
 measured in one run of `scripts/compare`, interleaved, each engine under each workload in a process of its own; figures are
 medians over the rounds. Every append carries an expected version. Every read was held against a count and a checksum over all
 payload bytes.
+";
+
+const BARS: &str = "\
+What the project set out to reach on a machine of this kind, computed from the records of the tables below. A bar is met or missed
+by the median; in brackets stands the interval, as for all ratios.
 ";
 
 const HOW: &str = "\
@@ -30,22 +38,55 @@ const HOW: &str = "\
   not zero. What was set aside beyond it is listed apart as *kept ready*.
 - Memory is what opening and using the store added to the process that is anonymous; what is mapped from files is not in it.
 - What was dirty in the page cache was written out before each measurement.
-- *events a flush* counts flushes of the whole disk, which other programs share.
+- A large or a huge store is filled with Stratalog alone: the tables say who is left out. Memory there is that of a process that
+  holds nothing but the store: all of it, once 1,000 streams, one category and the whole log were read.
+- A process that is killed is one that appends until its active segment is so full, and then sends itself SIGKILL. What it wrote
+  is not written out before the store is opened again; *one sync* is that of one page just before. Engines without segments have
+  appended 10,000 events by then.
+- At a steady pace there are 200,000 calls a second. The figure is how long a call took; *behind its time* is how long after it
+  was due it was done, which is worse when calls wait behind a slow one.
+- New streams are appended with `stream_is_empty()`.
+- Streams that are not in memory: the page cache was told to forget the files before they were opened. What opening itself reads
+  is in memory then, as *KiB read an event* shows.
+- *events a read* and *events a flush* count reads and flushes of the whole disk, which other programs share.
+- *load* is the mean of how many processes wanted to run over the minute before each measurement.
 ";
 
+/// What there is to say beside the tables.
+pub struct Page<'a> {
+    /// The run.
+    pub description: &'a Description,
+    /// The run about huge stores, where there was one.
+    pub huge: Option<&'a Description>,
+    /// The table of bars.
+    pub bars: &'a str,
+    /// Where the plots are.
+    pub plots: &'a str,
+}
+
 /// The page.
-pub fn page(description: &Description, tables: &[Table], plots: &str, notes: &str) -> String {
+pub fn page(about: &Page<'_>, tables: &[Table], notes: &str) -> String {
     let mut page = format!("# Performance\n\n{INTRODUCTION}\n");
     // Writing to a string does not fail.
     let _done = lost(&mut page, tables)
-        .and_then(|()| where_it_ran(&mut page, description))
-        .and_then(|()| tables.iter().try_for_each(|table| workload(&mut page, table, plots)))
+        .and_then(|()| bars(&mut page, about))
+        .and_then(|()| where_it_ran(&mut page, about))
+        .and_then(|()| tables.iter().try_for_each(|table| workload(&mut page, table, about)))
         .and_then(|()| how(&mut page, tables));
     if !notes.is_empty() {
         page += "\n";
         page += notes;
     }
     page
+}
+
+fn bars(page: &mut String, about: &Page<'_>) -> std::fmt::Result {
+    writeln!(page, "## The bars\n\n{BARS}")?;
+    let parts = [Some(about.description), about.huge];
+    if !parts.into_iter().flatten().all(Description::is_whole) {
+        writeln!(page, "**This run was smaller than what the bars are about: met or missed, it says little.**\n")?;
+    }
+    writeln!(page, "{}", about.bars)
 }
 
 /// The rows that Stratalog loses come first.
@@ -76,8 +117,8 @@ fn lost(page: &mut String, tables: &[Table]) -> std::fmt::Result {
     writeln!(page)
 }
 
-fn where_it_ran(page: &mut String, description: &Description) -> std::fmt::Result {
-    let Description { sizes, rounds, cpu, machine } = description;
+fn where_it_ran(page: &mut String, about: &Page<'_>) -> std::fmt::Result {
+    let Description { sizes, rounds, cpu, machine, .. } = about.description;
     writeln!(page, "## Where and what\n\n| | |\n|---|---|")?;
     writeln!(page, "| processors | {} × {} |", machine.processors, machine.processor)?;
     if let Some(cpu) = cpu {
@@ -89,38 +130,83 @@ fn where_it_ran(page: &mut String, description: &Description) -> std::fmt::Resul
     writeln!(page, "| compiler | {}, release profile |", machine.compiler)?;
     let versions: Vec<String> = machine.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     writeln!(page, "| versions | {} |", versions.join(", "))?;
-    writeln!(
-        page,
-        "| data | {} events of {} bytes, names of 20 bytes, {} streams in {} categories |",
-        grouped(sizes.events as f64),
-        sizes.payload,
-        grouped(sizes.streams as f64),
-        sizes.categories
-    )?;
-    writeln!(page, "| rounds | {rounds}, {} s a measurement |\n", sizes.seconds)
+    writeln!(page, "| data, unless a table says otherwise | {} |", data(sizes))?;
+    writeln!(page, "| rounds | {rounds}, {} s a measurement |", sizes.seconds)?;
+    if let Some(Description { rounds, machine: there, .. }) = about.huge {
+        let elsewhere = if (&there.processor, there.memory_mib) == (&machine.processor, machine.memory_mib) {
+            String::new()
+        } else {
+            format!(", on {} × {}, {} MiB", there.processors, there.processor, there.memory_mib)
+        };
+        writeln!(page, "| huge stores | a run of its own, {rounds} rounds{elsewhere} |")?;
+    }
+    writeln!(page)
 }
 
-fn workload(page: &mut String, table: &Table, plots: &str) -> std::fmt::Result {
+/// How much data, in words.
+fn data(sizes: &Sizes) -> String {
+    format!(
+        "{} events of {} bytes, names of 20 bytes, {} streams in {} categories",
+        whole(sizes.events),
+        sizes.payload,
+        whole(sizes.streams),
+        sizes.categories
+    )
+}
+
+fn workload(page: &mut String, table: &Table, about: &Page<'_>) -> std::fmt::Result {
     let workload = table.workload;
-    let better = if workload.less_is_better() { "; less is better" } else { "" };
     writeln!(page, "## {}\n", workload.title())?;
-    writeln!(page, "In {}{better}.", workload.unit())?;
-    for limit in Limit::ALL {
-        if let Some(what) = limit.of(workload) {
-            writeln!(
-                page,
-                "*{}*: {what}{}.",
-                limit.name(),
-                if limit == Limit::Unchecked { ", checksums left alone" } else { "" }
-            )?;
+    if !table.rows.is_empty() {
+        let better = if workload.less_is_better() { "; less is better" } else { "" };
+        write!(page, "In {}{better}.", workload.unit().name())?;
+        if workload.scale() != Scale::Usual {
+            let described =
+                if workload.scale().is_huge() { about.huge.unwrap_or(about.description) } else { about.description };
+            let sizes = described.sizes.of(workload.scale(), &described.long);
+            write!(page, " {}.", data(&sizes))?;
+        }
+        for limit in Limit::ALL {
+            if let Some(what) = limit.of(workload) {
+                let unchecked = if limit == Limit::Unchecked { ", checksums left alone" } else { "" };
+                write!(page, "\n*{}*: {what}{unchecked}.", limit.name())?;
+            }
+        }
+        writeln!(page, "\n")?;
+        if has_plot(table) {
+            writeln!(page, "![{}]({}/{})\n", workload.title(), about.plots, plot_name(workload))?;
+        }
+        rows(page, table)?;
+    }
+    let note = |row: &Row| Some((row.subject.name().to_owned(), row.note(workload)?.to_owned()));
+    reasons(page, "", &table.rows.iter().filter_map(note).collect::<Vec<_>>())?;
+    reasons(page, "not comparable: ", &table.not_comparable)?;
+    reasons(page, "left out: ", &table.left_out)?;
+    reasons(page, "failed: ", &table.failed)?;
+    writeln!(page)
+}
+
+/// What there is to say of engines, those together of which the same is said.
+fn reasons(page: &mut String, head: &str, said: &[(String, String)]) -> std::fmt::Result {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (engine, why) in said {
+        match reasons.iter_mut().find(|(reason, _)| reason == why) {
+            Some((_, engines)) => engines.push(engine),
+            None => reasons.push((why, vec![engine])),
         }
     }
-    writeln!(page, "\n![{}]({plots}/{})\n", workload.title(), plot_name(workload))?;
+    for (why, engines) in reasons {
+        writeln!(page, "- {}: {head}{why}.", engines.join(", "))?;
+    }
+    Ok(())
+}
+
+fn rows(page: &mut String, table: &Table) -> std::fmt::Result {
     let columns: Vec<&Column> =
         COLUMNS.iter().filter(|column| table.rows.iter().any(|row| (column.cell)(row).is_some())).collect();
-    let heads: Vec<&str> = columns.iter().map(|column| column.head).collect();
-    writeln!(page, "| | median | least – most | {} |", heads.join(" | "))?;
-    writeln!(page, "|---|---:|---:|{}", "---:|".repeat(columns.len().max(1)))?;
+    let heads: String = columns.iter().map(|column| format!(" {} |", column.head)).collect();
+    writeln!(page, "| | median | least – most |{heads}")?;
+    writeln!(page, "|---|---:|---:|{}", "---:|".repeat(columns.len()))?;
     for row in &table.rows {
         let name = row.subject.name();
         let name = if matches!(row.subject, Subject::Engine(kind) if kind.is_stratalog()) {
@@ -129,28 +215,9 @@ fn workload(page: &mut String, table: &Table, plots: &str) -> std::fmt::Result {
             name.to_owned()
         };
         let Spread { median, low, high } = row.value;
-        let cells: Vec<String> =
-            columns.iter().map(|column| (column.cell)(row).unwrap_or_else(|| "–".to_owned())).collect();
-        writeln!(
-            page,
-            "| {name} | {} | {} – {} | {} |",
-            grouped(median),
-            grouped(low),
-            grouped(high),
-            cells.join(" | ")
-        )?;
-    }
-    writeln!(page)?;
-    for row in &table.rows {
-        if let Some(note) = row.note(workload) {
-            writeln!(page, "- {}: {note}.", row.subject.name())?;
-        }
-    }
-    for (engine, why) in &table.not_comparable {
-        writeln!(page, "- {engine}: not comparable: {why}.")?;
-    }
-    for (engine, why) in &table.failed {
-        writeln!(page, "- {engine}: failed: {why}.")?;
+        let cell = |column: &&Column| format!(" {} |", (column.cell)(row).unwrap_or_else(|| "–".to_owned()));
+        let cells: String = columns.iter().map(cell).collect();
+        writeln!(page, "| {name} | {} | {} – {} |{cells}", grouped(median), grouped(low), grouped(high))?;
     }
     writeln!(page)
 }
@@ -161,7 +228,7 @@ struct Column {
     cell: fn(&Row) -> Option<String>,
 }
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 19] = [
     Column { head: "of the limit", cell: |row| row.of_limit.map(ratio) },
     Column {
         head: "of Stratalog",
@@ -174,20 +241,32 @@ const COLUMNS: [Column; 10] = [
         },
     },
     Column { head: "CPU ns an event", cell: |row| row.median(|one| one.cpu_ns).map(grouped) },
-    Column {
-        head: "p50 / p99 / p99.9 / max µs",
-        cell: |row| {
-            let all = row.latency()?;
-            Some(format!("{:.0} / {:.0} / {:.0} / {:.0}", all.p50, all.p99, all.p999, all.max))
-        },
-    },
+    Column { head: "p50 / p99 / p99.9 / p99.99 / max µs", cell: |row| row.latency(|one| one.latency).map(latency) },
+    Column { head: "behind its time, likewise", cell: |row| row.latency(|one| one.late).map(latency) },
+    Column { head: "events/s reached", cell: |row| row.median(|one| one.reached).map(grouped) },
     Column { head: "events a sync", cell: |row| row.median(|one| one.events_a_sync).map(|one| format!("{one:.1}")) },
     Column { head: "events a flush", cell: |row| row.median(|one| one.events_a_flush).map(|one| format!("{one:.1}")) },
+    Column { head: "events a read", cell: |row| row.median(|one| one.events_a_read).map(grouped) },
+    Column { head: "KiB read an event", cell: |row| row.median(|one| one.kib_an_event).map(grouped) },
     Column { head: "bytes an event", cell: |row| row.median(|one| one.bytes_an_event).map(grouped) },
     Column { head: "MiB kept ready", cell: |row| row.median(|one| one.ready_mib).map(grouped) },
     Column { head: "MiB of memory", cell: |row| row.median(|one| one.memory_mib).map(grouped) },
+    Column { head: "MiB anonymous", cell: |row| row.median(|one| one.resident_mib.map(|both| both.0)).map(grouped) },
+    Column {
+        head: "MiB own and dirty",
+        cell: |row| row.median(|one| one.resident_mib.map(|both| both.1)).map(grouped),
+    },
     Column { head: "first stream read, ms", cell: |row| row.median(|one| one.first_read_ms).map(grouped) },
+    Column { head: "one sync, ms", cell: |row| row.median(|one| one.sync_ms).map(grouped) },
+    Column { head: "look-ups a new stream", cell: |row| row.median(|one| one.lookups_a_miss).map(grouped) },
+    Column { head: "load", cell: |row| row.load.map(grouped) },
 ];
+
+fn latency(all: Latency) -> String {
+    let Latency { p50, p99, p999, p9999, max } = all;
+    let one = |value: f64| if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") };
+    [p50, p99, p999, p9999, max].map(one).join(" / ")
+}
 
 fn how(page: &mut String, tables: &[Table]) -> std::fmt::Result {
     writeln!(page, "## How it was measured\n\n{HOW}\nEach engine was driven as a competent user would:\n")?;
@@ -212,6 +291,11 @@ fn ratio(spread: Spread) -> String {
     } else {
         format!("{median:.digits$} [{low:.digits$}–{high:.digits$}]")
     }
+}
+
+/// A whole number, thousands apart.
+fn whole(count: usize) -> String {
+    if count < 100 { count.to_string() } else { grouped(count as f64) }
 }
 
 /// A number with as many digits as say something, and thousands apart.

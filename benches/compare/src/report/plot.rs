@@ -46,7 +46,7 @@ pub fn draw(table: &Table, path: &Path) -> Result<()> {
     write(&area, table.workload.title(), (12, 12), TITLE, HPos::Left)?;
     write(
         &area,
-        &format!("{}{better}; each line is ten times the one before", table.workload.unit()),
+        &format!("{}{better}; each line is ten times the one before", table.workload.unit().name()),
         (12, 36),
         SMALL,
         HPos::Left,

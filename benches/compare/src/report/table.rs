@@ -16,6 +16,8 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// Those that cannot be compared, and why.
     pub not_comparable: Vec<(String, String)>,
+    /// Those that were left out, and why.
+    pub left_out: Vec<(String, String)>,
     /// Those that failed, and how.
     pub failed: Vec<(String, String)>,
 }
@@ -30,6 +32,8 @@ pub struct Row {
     pub value: Spread,
     /// The figure by that of its limit in the same round; more is better.
     pub of_limit: Option<Spread>,
+    /// How busy the machine was.
+    pub load: Option<f64>,
     /// The figure by Stratalog's of the same round; more than one is ahead of it.
     pub of_stratalog: Option<Spread>,
 }
@@ -50,16 +54,20 @@ pub enum Standing {
 impl Table {
     /// The table of a workload; `None` where there is no record of it.
     pub fn new(workload: Workload, records: &[Record]) -> Option<Self> {
-        let mut table = Self { workload, rows: Vec::new(), not_comparable: Vec::new(), failed: Vec::new() };
+        let mut table =
+            Self { workload, rows: Vec::new(), not_comparable: Vec::new(), left_out: Vec::new(), failed: Vec::new() };
         let mut measured: BTreeMap<&str, BTreeMap<usize, Measured>> = BTreeMap::new();
+        let mut loads: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         let here = records.iter().filter(|record| record.workload == workload.name());
         for record in here {
             let name = record.engine.as_str();
             match &record.outcome {
                 Outcome::Measured(one) => {
-                    measured.entry(name).or_default().insert(record.round, one.clone());
+                    loads.entry(name).or_default().extend(record.load);
+                    measured.entry(name).or_default().insert(record.round, (**one).clone());
                 }
                 Outcome::NotComparable(why) => table.not_comparable.push((name.to_owned(), why.clone())),
+                Outcome::LeftOut(why) => table.left_out.push((name.to_owned(), why.clone())),
                 Outcome::Failed(why) => table.failed.push((name.to_owned(), why.clone())),
             }
         }
@@ -67,6 +75,7 @@ impl Table {
         let [limit, unchecked] = Limit::ALL.map(|limit| measured.get(limit.name()).cloned());
         let stratalog = measured.get(Kind::Stratalog.name()).cloned();
         for (name, rounds) in measured {
+            let load = loads.get(name).and_then(|loads| spread(loads)).map(|spread| spread.median);
             let values: Vec<f64> = rounds.values().map(|one| one.value).collect();
             if let (Some(subject), Some(value)) = (Subject::named(name), spread(&values)) {
                 let is_unchecked =
@@ -74,14 +83,17 @@ impl Table {
                 let limit = if is_unchecked { &unchecked } else { &limit };
                 let of_limit = against(workload, &rounds, limit.as_ref());
                 let of_stratalog = against(workload, &rounds, stratalog.as_ref());
-                table.rows.push(Row { subject, rounds, value, of_limit, of_stratalog });
+                table.rows.push(Row { subject, rounds, value, load, of_limit, of_stratalog });
             }
         }
         table.rows.sort_by(|one, other| other.value.median.total_cmp(&one.value.median));
         if workload.less_is_better() {
             table.rows.reverse();
         }
-        let empty = table.rows.is_empty() && table.not_comparable.is_empty() && table.failed.is_empty();
+        let empty = table.rows.is_empty()
+            && table.not_comparable.is_empty()
+            && table.left_out.is_empty()
+            && table.failed.is_empty();
         (!empty).then_some(table)
     }
 
@@ -126,7 +138,7 @@ impl Row {
     pub fn note(&self, workload: Workload) -> Option<&'static str> {
         match self.subject.part_in(workload) {
             Part::Measured(note) => note,
-            Part::Same | Part::NotComparable(_) => None,
+            Part::Same | Part::NotComparable(_) | Part::LeftOut(_) => None,
         }
     }
 
@@ -136,13 +148,14 @@ impl Row {
     }
 
     /// Latencies: medians over rounds, and the slowest of all.
-    pub fn latency(&self) -> Option<Latency> {
-        let part = |of: fn(&Latency) -> f64| self.median(move |one| one.latency.as_ref().map(of));
-        let slowest = self.rounds.values().filter_map(|one| one.latency.map(|latency| latency.max));
+    pub fn latency(&self, which: fn(&Measured) -> Option<Latency>) -> Option<Latency> {
+        let part = |of: fn(&Latency) -> f64| self.median(move |one| which(one).as_ref().map(of));
+        let slowest = self.rounds.values().filter_map(|one| which(one).map(|latency| latency.max));
         Some(Latency {
             p50: part(|latency| latency.p50)?,
             p99: part(|latency| latency.p99)?,
             p999: part(|latency| latency.p999)?,
+            p9999: part(|latency| latency.p9999)?,
             max: slowest.fold(0.0, f64::max),
         })
     }

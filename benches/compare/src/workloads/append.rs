@@ -25,6 +25,21 @@ pub fn append_more(kind: Kind, data: &Data, extent: Extent, directory: &Path) ->
     measure(kind, data, extent, directory, Onto { batch: 1, versions, first: data.order.len() as u64 })
 }
 
+/// Appends one event a call until all are in, and goes on counting until the store is closed: whatever was put off is done then.
+pub fn sustained(kind: Kind, data: &Data, extent: Extent, directory: &Path) -> Result<Measured> {
+    let setting = Setting { directory, durability: Durability::Os, threads: 1, data };
+    let engine = kind.open(&setting)?;
+    let mut onto = Onto { batch: 1, versions: vec![Version::default(); data.streams.len()], first: 0 };
+    let watch = Watch::start();
+    run(&*engine, data, extent.endless(), &mut onto)?;
+    engine.close()?;
+    let measured = watch.rate(extent.events as u64);
+    let engine = kind.open(&setting)?;
+    expect("the log", engine.read_log()?, data.log(extent.events))?;
+    engine.close()?;
+    Ok(measured.with_footprint(Footprint::of(directory)?))
+}
+
 /// What is appended to.
 struct Onto {
     /// How many events a call appends.

@@ -11,6 +11,8 @@ const BLOCK: u64 = 512;
 /// Bytes that are looked at in one go, and no fewer than what the disk gives out at once.
 const STEP: u64 = 64 << 10;
 const PAGE: u64 = 4 << 10;
+/// Bytes that a file made ready may hold.
+const BEGINNING: u64 = 16 << 10;
 
 /// What files take on disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,6 +78,33 @@ fn last_byte(file: &File, begin: u64, end: u64) -> std::io::Result<Option<u64>> 
     Ok(None)
 }
 
+/// How far the newest file with this ending is filled that holds more than its beginning, and how many bytes it has. Files are
+/// made ready before they are needed, and hold a few bytes then.
+///
+/// # Errors
+/// When the files cannot be read, or there is none.
+pub fn share_used(directory: &Path, ending: &str) -> Result<(f64, u64)> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(Error::io(directory))? {
+        let path = entry.map_err(Error::io(directory))?.path();
+        if path.extension().is_some_and(|extension| extension == ending) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut found = None;
+    for path in paths.iter().rev() {
+        let file = File::open(path).map_err(Error::io(path))?;
+        let bytes = file.metadata().map_err(Error::io(path))?.len();
+        let end = last_byte(&file, 0, bytes).map_err(Error::io(path))?.map_or(0, |last| last + 1);
+        found = Some((end as f64 / bytes.max(1) as f64, bytes));
+        if end > BEGINNING {
+            break;
+        }
+    }
+    found.ok_or_else(|| Error::Broken(format!("{}: no file ends in {ending}", directory.display())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +129,21 @@ mod tests {
         let Footprint { used, ready } = Footprint::of(directory.path()).unwrap();
         assert!((300_001..310_000).contains(&used), "{used}");
         assert!(used + ready >= 1 << 20, "{ready}");
+    }
+
+    #[test]
+    fn a_file_made_ready_is_not_the_active_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str, used: usize| {
+            let mut bytes = vec![0; 1 << 20];
+            bytes[..used].fill(1);
+            std::fs::write(directory.path().join(name), bytes).unwrap();
+        };
+        file("1.segment", 1 << 20);
+        file("2.segment", 1 << 18);
+        file("3.segment", 4_096);
+        file("4.other", 1 << 20);
+        assert_eq!(share_used(directory.path(), "segment").unwrap(), (0.25, 1 << 20));
+        assert!(share_used(directory.path(), "none").is_err());
     }
 }

@@ -9,6 +9,9 @@ use crate::error::Result;
 use crate::measure::{Measured, Memory, Watch};
 use std::path::Path;
 
+/// How many streams are read again and again.
+const RESIDENT: usize = 1_000;
+
 fn open(kind: Kind, data: &Data, directory: &Path) -> Result<Box<dyn Engine>> {
     kind.open(&Setting { directory, durability: Durability::Os, threads: 1, data })
 }
@@ -72,6 +75,34 @@ pub fn category(kind: Kind, data: &Data, extent: Extent, directory: &Path) -> Re
     for (category, expected) in data.categories.iter().zip(expected).cycle() {
         let found = engine.read_category(category)?;
         expect("a category", found, expected)?;
+        events += found.events;
+        if watch.elapsed() > extent.time {
+            break;
+        }
+    }
+    let measured = memory.added(watch.rate(events));
+    engine.close()?;
+    Ok(measured)
+}
+
+/// The same streams again and again: few enough to stay in memory, whatever the size of the store.
+pub fn resident(kind: Kind, data: &Data, extent: Extent, directory: &Path) -> Result<Measured> {
+    let expected = data.by_stream();
+    let memory = Memory::now();
+    let engine = open(kind, data, directory)?;
+    let mut random = fastrand::Rng::with_seed(7);
+    let streams: Vec<usize> = (0..RESIDENT).map(|_| random.usize(..data.streams.len())).collect();
+    for _ in 0..2 {
+        for stream in &streams {
+            expect("a stream", engine.read_stream(&data.streams[*stream])?, expected[*stream])?;
+        }
+    }
+    let watch = Watch::start();
+    let mut events = 0;
+    loop {
+        let stream = streams[random.usize(..streams.len())];
+        let found = engine.read_stream(&data.streams[stream])?;
+        expect("a stream", found, expected[stream])?;
         events += found.events;
         if watch.elapsed() > extent.time {
             break;
