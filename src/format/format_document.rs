@@ -1,5 +1,6 @@
 //! Tests: FORMAT.md says what the code does, down to the bytes of its worked example.
 
+use super::closed_file::ClosedFile;
 use super::encode::{self, Context, TransactionSource};
 use super::event::{EventSource, flag, kind_code};
 use super::frame::{self, FrameHeader, Kind, TABLE_ENTRY_BYTES};
@@ -254,6 +255,31 @@ fn the_index_header_is_as_the_table_says() {
     ];
     let (told, end) = fields("index header", 0);
     assert_eq!(end, index_file::HEADER_BYTES);
+    check_fields(&told, &encoded, &expected);
+}
+
+#[test]
+fn the_file_of_a_closed_store_is_as_the_table_says() {
+    let closed = ClosedFile {
+        store_id: [7; 16],
+        salt: 0x0102,
+        end: Place { segment: 3, offset: 0x1112 },
+        sequence: 0x2122,
+        link: 0x3132_3334,
+    };
+    let encoded = closed.encode();
+    let expected: [(&str, &[u8]); 8] = [
+        ("magic", b"STRATCLO"),
+        ("store id", &[7; 16]),
+        ("salt", &closed.salt.to_le_bytes()),
+        ("segment", &closed.end.segment.to_le_bytes()),
+        ("end", &closed.end.offset.to_le_bytes()),
+        ("sequence number", &closed.sequence.to_le_bytes()),
+        ("link", &closed.link.to_le_bytes()),
+        ("checksum", &crc32fast::hash(&encoded[..60]).to_le_bytes()),
+    ];
+    let (told, end) = fields("closed", 0);
+    assert_eq!(end, ClosedFile::BYTES);
     check_fields(&told, &encoded, &expected);
 }
 
