@@ -155,6 +155,13 @@ impl Engine {
         Ok(Indexed::All)
     }
 
+    /// Asks for the index files that opening has missed.
+    pub(super) fn index_what_was_found(&self) {
+        if !self.settings.read_only && self.next_to_index().is_some() {
+            self.chores.after_part();
+        }
+    }
+
     fn next_to_index(&self) -> Option<Work> {
         let segments = Arc::clone(&self.horizon.segments());
         let active = segments.last()?.header.number;
@@ -197,7 +204,8 @@ impl Engine {
         );
         let _ = part.sealed_end.set(end);
         self.replace_parts(parts, Arc::new(part));
-        for part in parts.iter().filter(|part| !part.begins_segment()) {
+        // The first one's file is the one that was written.
+        for part in parts.iter().skip(1) {
             // Left behind, it is removed at the next opening.
             let _ = self.disk.remove(&index_name(header.number, part.start.offset));
         }

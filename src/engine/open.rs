@@ -135,6 +135,7 @@ fn make_durable_directory(path: &Path) -> Result<(), OpenError> {
 pub(crate) fn open_on(disk: Arc<dyn Disk>, options: &Options) -> Result<Arc<Engine>, OpenError> {
     let engine = open_without_chores(disk, options)?;
     engine.chores.belong_to(&engine);
+    engine.index_what_was_found();
     Ok(engine)
 }
 

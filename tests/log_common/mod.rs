@@ -118,16 +118,6 @@ pub fn is_side_file(name: &str) -> bool {
     name == "LOCK" || name == "CLOSED" || name.contains(".index")
 }
 
-/// Leaves a store as if it had never had index files, so that opening reads all of it.
-pub fn remove_side_files(path: &Path) {
-    for entry in fs::read_dir(path).unwrap() {
-        let entry = entry.unwrap();
-        if is_side_file(&entry.file_name().into_string().unwrap()) {
-            fs::remove_file(entry.path()).unwrap();
-        }
-    }
-}
-
 /// Puts files into a directory, in place of what was there.
 pub fn put_files(path: &Path, files: &BTreeMap<String, Vec<u8>>) {
     let _ = fs::remove_dir_all(path);
