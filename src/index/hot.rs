@@ -305,6 +305,7 @@ impl HotIndex {
     }
 
     /// Category and stream of all streams with an event below `sequence_number`.
+    #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "as above"))]
     pub(crate) fn all_streams(&self, sequence_number: u64) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.entries_below(&self.streams, sequence_number).filter_map(|entry| {
             let category = self.categories.entry(entry.owner())?;

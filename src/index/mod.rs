@@ -13,6 +13,10 @@ mod known;
 mod loom_models;
 mod part;
 mod postings;
+#[cfg_attr(
+    not(any(test, feature = "testing")),
+    expect(dead_code, reason = "selectors, which come with the database, ask for names, prefixes, times and ids")
+)]
 pub(crate) mod sealed;
 mod transactions;
 mod writer_cache;
@@ -20,5 +24,6 @@ mod writer_cache;
 pub(crate) use hash::{hash_seed, stream_hash};
 pub(crate) use hot::{Addition, EntryId, HotIndex};
 pub(crate) use part::{PartIndex, PostingPlace};
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use postings::RunPlace;
 pub(crate) use writer_cache::WriterCache;
