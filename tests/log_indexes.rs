@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use stratalog::{Durability, EventStore, OpenMode, Options, ReadError, Verdict, position_is};
+use stratalog::{Durability, EventStore, NewEvent, OpenMode, Options, ReadError, Verdict, position_is};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -184,4 +184,34 @@ fn the_file_of_a_closed_store_is_there_while_it_is_closed() {
     store.close().unwrap();
     fs::write(path.join("CLOSED"), &files["CLOSED"]).unwrap();
     assert_eq!(rows(&open(&path, options())).len(), expected.len() + 2);
+}
+
+/// Segments from a backup under the index files of a later time: those do not fit, and the log counts.
+#[test]
+fn index_files_of_another_time_do_not_count() {
+    let (_dir, path) = place();
+    let big = || Options::new().segment_bytes(1 << 20, 1 << 20).durability(Durability::Os);
+    let put = |store: &EventStore, count: u64| {
+        for number in 0..count {
+            let event = NewEvent::new("e", &"x".repeat(1_000)).unwrap().with_metadata(number.to_string());
+            store.stream("c", "s").publish([event]).unwrap();
+        }
+    };
+    let store = open(&path, big());
+    put(&store, 200);
+    store.close().unwrap();
+    let backup: Files = all_files(&path).into_iter().filter(|(name, _)| name.ends_with(".segment")).collect();
+    let store = open(&path, big());
+    put(&store, 1_300);
+    store.close().unwrap();
+    let mut mixed: Files = all_files(&path).into_iter().filter(|(name, _)| !name.ends_with(".segment")).collect();
+    mixed.extend(backup);
+    put_files(&path, &mixed);
+    let store = open(&path, big());
+    assert_eq!(store.revision().unwrap().get(), 200);
+    assert_eq!(rows(&store).len(), 200);
+    put(&store, 5);
+    store.close().unwrap();
+    assert_eq!(verdict(&path), Verdict::Clean);
+    assert_eq!(rows(&open(&path, big())).len(), 205);
 }

@@ -7,10 +7,10 @@ use super::live::LiveSegment;
 use crate::disk::{Disk, DiskFile};
 use crate::format::decode::{FrameView, NameCache};
 use crate::format::event_id::IdSeed;
-use crate::format::frame::Kind;
-use crate::format::place::Place;
+use crate::format::frame::{Kind, verify_whole};
+use crate::format::place::{Place, aligned};
 use crate::format::segment_header::SegmentHeader;
-use crate::index::sealed::{IndexBytes, SealedIndex};
+use crate::index::sealed::{Covers, IndexBytes, SealedIndex};
 use crate::index::{Addition, PartIndex};
 use crate::log::{Visitor, index_name};
 use crate::segment::{Chain, Start};
@@ -89,7 +89,7 @@ impl<'p> Builder<'p> {
     }
 
     /// The index file of a segment's frames from `start` on, if there is one that fits.
-    fn index_file(&mut self, header: &SegmentHeader, start: &Start) -> Option<SealedIndex> {
+    fn index_file(&mut self, header: &SegmentHeader, file: &Arc<dyn DiskFile>, start: &Start) -> Option<SealedIndex> {
         let name = index_name(header.number, start.offset);
         // Whatever is wrong with a hint, the log itself can be read instead.
         let region = self.disk?.open(&name, false).and_then(|file| file.region()).ok()?;
@@ -103,9 +103,26 @@ impl<'p> Builder<'p> {
             && covers.base == before.sequence
             && covers.chain.epoch >= before.epoch
             && covers.chain.recorded_at >= before.recorded_at;
+        if !follows || !is_of_what_stands(covers, header, &**file) {
+            return None;
+        }
         self.index_files.insert(name);
-        follows.then_some(index)
+        Some(index)
     }
+}
+
+/// Whether the last frame that an index covers is the one that stands there: files may have been restored from elsewhere.
+fn is_of_what_stands(covers: &Covers, header: &SegmentHeader, file: &dyn DiskFile) -> bool {
+    let Ok(length) = usize::try_from(covers.end - covers.last) else { return false };
+    let mut bytes = vec![0; length];
+    if file.read_at(covers.last, &mut bytes).is_err() {
+        return false;
+    }
+    FrameView::open(&bytes).is_some_and(|frame| {
+        aligned(u64::from(frame.header.length)) == length as u64
+            && frame.header.crc == covers.chain.link
+            && verify_whole(frame.bytes, &frame.header, header.salt, covers.last)
+    })
 }
 
 impl Visitor for Builder<'_> {
@@ -122,7 +139,7 @@ impl Visitor for Builder<'_> {
         file: &Arc<dyn DiskFile>,
         start: &Start,
     ) -> Result<Option<(u64, Chain)>, IoFailure> {
-        let Some(index) = self.index_file(header, start) else { return Ok(None) };
+        let Some(index) = self.index_file(header, file, start) else { return Ok(None) };
         let Ok(records) = index.records() else { return Ok(None) };
         let covers = index.covers().clone();
         apply(&mut self.records, &records);

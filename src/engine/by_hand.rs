@@ -61,7 +61,7 @@ impl Engine {
         self.do_chore(Chore::Watermark);
     }
 
-    /// Makes the index files that can be made.
+    /// Makes the next index file that can be made.
     pub(crate) fn index_by_hand(&self) {
         self.do_chore(Chore::Index);
     }

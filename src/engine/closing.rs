@@ -41,7 +41,7 @@ impl Closing {
     /// Writes the file. It is a hint: nobody need know if that fails.
     pub(super) fn write(&self, disk: &dyn Disk) {
         if let Some(closed) = &self.0 {
-            let _ = put_side_file(disk, CLOSED, &closed.encode());
+            let _ = put_side_file(disk, CLOSED, &closed.encode(), false);
         }
     }
 

@@ -233,9 +233,16 @@ impl Engine {
             }
             Chore::Index => {
                 self.chores.index_due.begin();
+                // Before the look: what becomes durable behind it asks again.
+                self.chores.index_waits.store(true, Ordering::Release);
                 // A failure has poisoned the store, which is how appenders learn of it.
-                if let Ok(Indexed::NotDurable) = self.index_complete() {
-                    self.chores.index_waits.store(true, Ordering::Release);
+                let indexed = self.index_next();
+                if !matches!(indexed, Ok(Indexed::NotDurable)) {
+                    self.chores.index_waits.store(false, Ordering::Release);
+                }
+                // One at a time, so that what is due meanwhile, in this store or another, does not wait for all of them.
+                if matches!(indexed, Ok(Indexed::One)) {
+                    self.chores.after_part();
                 }
             }
             Chore::Watermark => {

@@ -40,7 +40,9 @@ pub(super) fn build(file: &dyn DiskFile, header: &SegmentHeader, start: &Start, 
     let mut chain = start.chain;
     let fault = |offset, what: &str| Fault { offset, what: what.into() };
     let mut first_recorded_at = None;
+    let mut last = start.offset;
     let scanned = scan(file, header, start, end, &mut chain, &mut |place, frame, _| {
+        last = place.offset;
         if frame.header.kind != Kind::Transaction {
             return Ok(());
         }
@@ -59,6 +61,7 @@ pub(super) fn build(file: &dyn DiskFile, header: &SegmentHeader, start: &Start, 
         salt: header.salt,
         from: start.offset,
         end,
+        last,
         base: start.chain.sequence,
         count: builder.count(),
         transactions: builder.transactions(),
@@ -121,38 +124,44 @@ impl Work {
     }
 }
 
-/// What became of making index files.
+/// What became of making an index file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Indexed {
-    /// All that can be indexed is.
+    /// There was nothing to do.
     All,
+    /// It is made, and there may be more to do.
+    One,
     /// What comes next is not durable yet.
     NotDurable,
 }
 
 impl Engine {
-    /// Makes index files for all parts that are complete, oldest first. One thread at a time.
+    /// Makes the oldest index file that can be made and is not there. One thread at a time: who does not get to it before the
+    /// deadline leaves it to the one who is at it.
     ///
     /// # Errors
-    /// [`AppendError::Poisoned`] when making them durable first fails.
-    pub(super) fn index_complete(&self) -> Result<Indexed, AppendError> {
-        let _indexing = self.indexing.lock();
-        while let Some(work) = self.next_to_index() {
-            let Some(end) = work.parts().last().and_then(|part| part.sealed_end.get().copied()) else {
-                return Ok(Indexed::All);
-            };
-            let Some(first) = work.first().map(Arc::clone) else { return Ok(Indexed::All) };
-            // An index file says of its frames that they are durable.
-            let place = Place { segment: first.header.number, offset: end };
-            if self.durable_place() < place {
-                if self.is_sync() {
-                    return Ok(Indexed::NotDurable);
-                }
-                self.sync_visible()?;
+    /// [`AppendError::Poisoned`] when making its frames durable first fails.
+    pub(super) fn index_next(&self) -> Result<Indexed, AppendError> {
+        let Some(_indexing) = self.indexing.try_lock_for(self.settings.append_deadline) else {
+            return Ok(Indexed::All);
+        };
+        let Some(work) = self.next_to_index().filter(|_| self.poison().is_none()) else {
+            return Ok(Indexed::All);
+        };
+        let Some(end) = work.parts().last().and_then(|part| part.sealed_end.get().copied()) else {
+            return Ok(Indexed::All);
+        };
+        let Some(first) = work.first().map(Arc::clone) else { return Ok(Indexed::All) };
+        // An index file says of its frames that they are durable.
+        let place = Place { segment: first.header.number, offset: end };
+        if self.durable_place() < place {
+            if self.is_sync() {
+                return Ok(Indexed::NotDurable);
             }
-            self.index_parts(&first, work.parts(), end);
+            self.sync_visible()?;
         }
-        Ok(Indexed::All)
+        self.index_parts(&first, work.parts(), end);
+        Ok(Indexed::One)
     }
 
     /// Asks for the index files that opening has missed.
@@ -186,12 +195,12 @@ impl Engine {
     /// Indexes the frames of `parts`, which begin with `first`, up to `end`, and puts one part in their place.
     fn index_parts(&self, first: &Arc<LiveSegment>, parts: &[Arc<LiveSegment>], end: u64) {
         let header = &first.header;
-        let index = match build(&*first.file, header, &first.start, end) {
+        let kept = match build(&*first.file, header, &first.start, end) {
             Ok(bytes) => self.keep(first, bytes),
             // The log is damaged, or the frames are too much for one index: what there is goes on serving.
             Err(_) => None,
         };
-        let Some(index) = index else {
+        let Some((index, filed)) = kept else {
             parts.iter().for_each(|part| part.give_up());
             return;
         };
@@ -203,6 +212,12 @@ impl Engine {
             PartIndex::Sealed(Box::new(index)),
         );
         let _ = part.sealed_end.set(end);
+        if !filed {
+            // Tried again when the store is opened the next time. The files of its parts are as good as ever.
+            part.give_up();
+            self.replace_parts(parts, Arc::new(part));
+            return;
+        }
         self.replace_parts(parts, Arc::new(part));
         // The first one's file is the one that was written.
         for part in parts.iter().skip(1) {
@@ -211,17 +226,18 @@ impl Engine {
         }
     }
 
-    /// Puts an index into a file and maps it. Where that fails it is kept in memory, in the file's form, which is small.
-    fn keep(&self, first: &LiveSegment, bytes: Vec<u8>) -> Option<SealedIndex> {
+    /// Puts an index into a file and maps it. Where that fails it is kept in memory, in the file's form, which is small. Says
+    /// whether it is in its file.
+    fn keep(&self, first: &LiveSegment, bytes: Vec<u8>) -> Option<(SealedIndex, bool)> {
         let header = &first.header;
         let open = |bytes| SealedIndex::open(bytes, &header.store_id, header.number, header.salt).ok();
         let name = index_name(header.number, first.start.offset);
-        let mapped = log::put_side_file(&*self.disk, &name, &bytes).and_then(|file| file.region()).ok();
+        let mapped = log::put_side_file(&*self.disk, &name, &bytes, true).and_then(|file| file.region()).ok();
         let mapped = mapped.and_then(|region| {
             region.publish(region.len());
             open(IndexBytes::Mapped(region))
         });
-        mapped.or_else(|| open(IndexBytes::Heap(bytes)))
+        mapped.map(|index| (index, true)).or_else(|| open(IndexBytes::Heap(bytes)).map(|index| (index, false)))
     }
 
     /// Puts one part in the place of others, which are neighbours.

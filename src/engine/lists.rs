@@ -1,7 +1,7 @@
 //! Names and figures: categories, streams, statistics.
 
-use super::Engine;
 use super::snapshot::Snapshot;
+use super::{Engine, LiveSegment};
 use crate::index::PartIndex;
 use crate::index::sealed::Damaged;
 use crate::vocabulary::error::ReadError;
@@ -34,7 +34,15 @@ impl Engine {
     /// # Errors
     /// [`ReadError`].
     pub(crate) fn stats(&self) -> Result<Stats, ReadError> {
-        let snapshot = self.snapshot()?;
+        // A list that is newer than the revision may hold a complete part beyond it, whose figures cannot be told apart.
+        let complete = |snapshot: &Snapshot| {
+            let known = |part: &LiveSegment| part.base() + u64::from(part.index().count()) <= snapshot.revision;
+            snapshot.segments.iter().all(|part| part.index().hot().is_some() || known(part))
+        };
+        let mut snapshot = self.snapshot()?;
+        while !complete(&snapshot) {
+            snapshot = self.snapshot()?;
+        }
         let segments = &snapshot.segments;
         let categories = snapshot.names(|index, add| index.category_names(snapshot.revision, add))?;
         let prepared = self.prepared_bytes();

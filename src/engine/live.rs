@@ -7,6 +7,7 @@ use crate::index::sealed::{Damaged, IndexBytes, SealedIndex};
 use crate::index::{HotIndex, PartIndex};
 use crate::segment::Start;
 use crate::vocabulary::error::{Corruption, ReadError};
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -25,6 +26,8 @@ pub(crate) struct LiveSegment {
     hopeless: AtomicBool,
     /// In place of an index whose file turned out to be damaged: made again from the log.
     again: OnceLock<PartIndex>,
+    /// Held by who makes it.
+    making: Mutex<()>,
 }
 
 impl LiveSegment {
@@ -44,6 +47,7 @@ impl LiveSegment {
             index,
             hopeless: AtomicBool::new(false),
             again: OnceLock::new(),
+            making: Mutex::new(()),
         }
     }
 
@@ -95,21 +99,27 @@ impl LiveSegment {
     /// # Errors
     /// [`Corruption`] when the log itself is damaged there.
     pub(crate) fn ask<T>(&self, mut question: impl FnMut(&PartIndex) -> Result<T, Damaged>) -> Result<T, Corruption> {
-        match question(self.index()) {
+        // Which one is asked is settled first: another thread may put it in place of the damaged one meanwhile.
+        let again = self.again.get();
+        match question(again.unwrap_or(&self.index)) {
             Ok(answer) => Ok(answer),
-            Err(damaged) if self.again.get().is_some() => Err(self.corruption(0, damaged.to_string())),
+            Err(damaged) if again.is_some() => Err(self.corruption(0, damaged.to_string())),
             Err(_) => question(self.make_again()?).map_err(|damaged| self.corruption(0, damaged.to_string())),
         }
     }
 
     fn make_again(&self) -> Result<&PartIndex, Corruption> {
+        // One thread makes it for all who need it.
+        let _making = self.making.lock();
+        if let Some(again) = self.again.get() {
+            return Ok(again);
+        }
         let end = self.sealed_end.get().copied().unwrap_or_else(|| self.region.published());
         let bytes = indexing::build(&*self.file, &self.header, &self.start, end)
             .map_err(|fault| self.corruption(fault.offset, fault.what))?;
         let header = &self.header;
         let sealed = SealedIndex::open(IndexBytes::Heap(bytes), &header.store_id, header.number, header.salt)
             .map_err(|unusable| self.corruption(0, unusable.to_string()))?;
-        // Who comes second has made the same.
         Ok(self.again.get_or_init(|| PartIndex::Sealed(Box::new(sealed))))
     }
 

@@ -6,7 +6,7 @@ use super::closing::Closing;
 use super::commit::Commit;
 use super::horizon::Horizon;
 use super::housekeeping::Chores;
-use super::indexing::{PART_BYTES, PARTS_A_SEGMENT};
+use super::indexing::{Indexed, PART_BYTES, PARTS_A_SEGMENT};
 use super::rotate::{Slot, new_header, random_word};
 use super::seat::Seat;
 use super::{Engine, LiveSegment, Records};
@@ -385,6 +385,9 @@ impl Engine {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+        // So may housekeeping, to an index file: nobody else's may be in its way.
+        let indexing = self.indexing.try_lock_for(self.settings.append_deadline);
+        let _indexing = indexing.ok_or_else(|| AppendError::TimedOut { waited: begun.elapsed() })?;
         *self.lock.lock() = None;
         *ended = true;
         sealed.and(dropped)
@@ -392,12 +395,13 @@ impl Engine {
 
     /// Leaves what makes the next opening quick: the index of the last frames, if they are many, and where the log ends.
     fn leave_hints(&self) {
-        let Some(mut seat) = self.seat.try_lock() else { return };
+        // Appenders that have waited for it take the seat only to learn that the store is closed.
+        let Some(mut seat) = self.seat.try_lock_for(self.settings.append_deadline) else { return };
         if seat.end - seat.segment.start.offset > self.settings.part_bytes / 16 {
             self.split(&mut seat);
         }
         // Without an index the next opening reads the frames.
-        let _ = self.index_complete();
+        while matches!(self.index_next(), Ok(Indexed::One)) {}
         let chain = seat.chain(seat.place());
         Closing::of(&seat.segment.header, seat.place(), &chain).write(&*self.disk);
     }

@@ -57,8 +57,8 @@ impl Engine {
         // Marks in the next segment will say that all of this one is durable.
         self.sync_watermark(seat)?;
         if self.unindexed_segments() > UNINDEXED_MOST {
-            // Housekeeping does not keep up: who writes helps, and is slowed by it.
-            self.index_complete()?;
+            // Housekeeping does not keep up: who writes makes one of them, and is slowed by it.
+            self.index_next()?;
         }
         let next = self.take_prepared(number + 1, needed)?;
         let _ = seat.segment.sealed_end.set(seat.end);

@@ -218,10 +218,11 @@ fn the_index_header_is_as_the_table_says() {
         born_streams: 0x8182_8384,
         file_bytes: 0x9192_9394_9596_9798,
         sections: 0xa1a2_a3a4,
+        last: 0xc1c2_c3c4_c5c6_c7c8,
         tables_crc: 0xb1b2_b3b4,
     };
     let encoded = header.encode();
-    let expected: [(&str, &[u8]); 30] = [
+    let expected: [(&str, &[u8]); 31] = [
         ("magic", b"STRATIDX"),
         ("format", &index_file::FORMAT.to_le_bytes()),
         ("header length", &192_u16.to_le_bytes()),
@@ -249,7 +250,8 @@ fn the_index_header_is_as_the_table_says() {
         ("born", &header.born_streams.to_le_bytes()),
         ("length", &header.file_bytes.to_le_bytes()),
         ("sections", &header.sections.to_le_bytes()),
-        ("reserved", &[0; 20]),
+        ("last", &header.last.to_le_bytes()),
+        ("reserved", &[0; 12]),
         ("checksum of the tables", &header.tables_crc.to_le_bytes()),
         ("checksum", &crc32fast::hash(&encoded[..188]).to_le_bytes()),
     ];

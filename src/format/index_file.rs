@@ -148,6 +148,8 @@ pub(crate) struct IndexHeader {
     pub(crate) file_bytes: u64,
     /// Rows in the table of sections.
     pub(crate) sections: u32,
+    /// Where the last covered frame begins.
+    pub(crate) last: u64,
     /// The checksum of the table of sections and the table of blocks.
     pub(crate) tables_crc: u32,
 }
@@ -189,6 +191,7 @@ impl IndexHeader {
         out.extend_from_slice(&self.born_streams.to_le_bytes());
         out.extend_from_slice(&self.file_bytes.to_le_bytes());
         out.extend_from_slice(&self.sections.to_le_bytes());
+        out.extend_from_slice(&self.last.to_le_bytes());
         out.resize(TABLES_CRC_AT, 0);
         out.extend_from_slice(&self.tables_crc.to_le_bytes());
         let crc = crc32fast::hash(&out);
@@ -231,8 +234,9 @@ impl IndexHeader {
         let mark = Place { segment: fields.u64()?, offset: fields.u64()? };
         let first = time(fields)?;
         let born_streams = fields.u32()?;
-        let (file_bytes, sections) = (fields.u64()?, fields.u32()?);
-        let tables_crc = Fields::new(fields.bytes(TABLES_CRC_AT + 4 - fields.at())?, 20).u32()?;
+        let (file_bytes, sections, last) = (fields.u64()?, fields.u32()?, fields.u64()?);
+        fields.bytes(TABLES_CRC_AT - fields.at())?;
+        let tables_crc = fields.u32()?;
         let known = flags & !(CLOSED | HAS_EVENTS) == 0 && (flags & HAS_EVENTS != 0) == (count > 0);
         let first_recorded_at = (count > 0).then_some(first);
         let closed = flags & CLOSED != 0;
@@ -255,12 +259,15 @@ impl IndexHeader {
             born_streams,
             file_bytes,
             sections,
+            last,
             tables_crc,
         })
     }
 
     fn makes_sense(&self) -> bool {
-        self.from <= self.end
+        self.from <= self.last
+            && self.last <= self.end
+            && self.last.is_multiple_of(8)
             && (self.from | self.end).is_multiple_of(8)
             && self.end >> 35 == 0
             && self.transactions <= self.count

@@ -150,7 +150,11 @@ impl PartIndex {
     ) -> Result<usize, Damaged> {
         match self {
             PartIndex::Hot(hot) => Ok(hot.ordinals_at(id, index, &mut place.run, out)),
-            PartIndex::Sealed(sealed) => sealed.ordinals_at(id, index, &mut place.block, out),
+            PartIndex::Sealed(sealed) => {
+                // What a damaged block has left there is no use to anyone.
+                let found = sealed.ordinals_at(id, index, &mut place.block, out);
+                found.inspect_err(|_| place.block = PostingBlock::default())
+            }
         }
     }
 

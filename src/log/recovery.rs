@@ -18,7 +18,7 @@
 //! Whether X lies in the last segment does not matter: a segment may have a successor before it is durable, and a crash then
 //! tears it; if it was durable, a mark says so.
 
-use super::segments::{is_side_file, is_temporary, segment_name, segment_number};
+use super::segments::{is_temporary, segment_name, segment_number};
 use crate::disk::{Disk, DiskFile};
 use crate::format::decode::FrameView;
 use crate::format::place::Place;
@@ -118,7 +118,7 @@ pub(crate) fn read(disk: &dyn Disk, write: bool, visitor: &mut dyn Visitor) -> R
 
 /// A name that no store has, among the names in a directory without segments.
 pub(crate) fn foreign(names: &[String]) -> Option<&String> {
-    names.iter().find(|name| !is_temporary(name) && !is_side_file(name))
+    names.iter().find(|name| !is_temporary(name) && *name != "LOCK")
 }
 
 /// Places are kept in 32 bits, in units of eight bytes.
@@ -341,7 +341,10 @@ pub(crate) fn repair(disk: &dyn Disk, reading: &Reading) -> Result<(), IoFailure
             disk.sync_directory()?;
         }
         for name in &reading.temporary {
-            disk.remove(name)?;
+            match disk.remove(name) {
+                Err(failure) if failure.source.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
     }
     // Whoever made these files may have been cut short before their names were durable, or have failed to make them so.

@@ -38,11 +38,6 @@ pub(crate) fn index_of(name: &str) -> Option<(u64, u64)> {
 /// The file that says that a store was closed in good order.
 pub(crate) const CLOSED: &str = "CLOSED";
 
-/// Whether a file of this name is part of a store, and no segment.
-pub(crate) fn is_side_file(name: &str) -> bool {
-    name == "LOCK" || name == CLOSED || index_of(name).is_some()
-}
-
 /// Whether a file of this name was being made when the process ended, and is not part of the store.
 pub(crate) fn is_temporary(name: &str) -> bool {
     let made = |name: &str| segment_number(name).is_some() || index_of(name).is_some() || name == CLOSED;
@@ -50,11 +45,18 @@ pub(crate) fn is_temporary(name: &str) -> bool {
 }
 
 /// Puts a file beside the segments, whole, in place of one of that name. It is a hint, and nothing is promised of it after a
-/// crash: who reads it must tell whether it is whole.
-pub(crate) fn put_side_file(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<Arc<dyn DiskFile>, IoFailure> {
+/// crash: who reads it must tell whether it is whole. One that is mapped is synced first: what is verified once must not change
+/// because the system could not write it.
+pub(crate) fn put_side_file(
+    disk: &dyn Disk,
+    name: &str,
+    bytes: &[u8],
+    sync: bool,
+) -> Result<Arc<dyn DiskFile>, IoFailure> {
     let temporary = format!("{name}{TEMPORARY}");
     let file = create_anew(disk, &temporary, bytes.len() as u64, false)?;
-    let put = file.write_at(0, bytes).and_then(|()| match disk.rename(&temporary, name) {
+    let written = file.write_at(0, bytes).and_then(|()| if sync { file.sync() } else { Ok(()) });
+    let put = written.and_then(|()| match disk.rename(&temporary, name) {
         Err(failure) if failure.source.kind() == std::io::ErrorKind::AlreadyExists => {
             disk.remove(name)?;
             disk.rename(&temporary, name)
@@ -151,8 +153,8 @@ mod tests {
         assert_eq!(index_of(&index_name(u64::MAX, u64::MAX)), Some((u64::MAX, u64::MAX)));
         for other in ["7.index", "0000000007-0000004096.index", "0000000007-.index", "0000000007-1.index", "x.index"] {
             assert_eq!(index_of(other), None, "{other}");
-            assert!(!is_side_file(other) && !is_temporary(&format!("{other}.tmp")), "{other} is not ours");
+            assert!(!is_temporary(&format!("{other}.tmp")), "{other} is not ours");
         }
-        assert!(is_side_file("CLOSED") && is_side_file("LOCK") && is_temporary("0000000007.index.tmp"));
+        assert!(is_temporary("CLOSED.tmp") && is_temporary("0000000007.index.tmp"));
     }
 }

@@ -15,7 +15,8 @@ pub enum Durability {
     /// In the operating system's page cache: survives the process, and is synced within this time even if nothing more is
     /// appended. After a power cut the store opens at a whole-transaction prefix with everything up to the last sync.
     Interval(Duration),
-    /// In the operating system's page cache: survives the process; synced when a segment is sealed, on `sync()` and on close.
+    /// In the operating system's page cache: survives the process; synced every few MiB, when what was written gets its index
+    /// file, on `sync()` and on close.
     Os,
     /// In this process's memory: survives nothing. The memory adapter's.
     Memory,

@@ -123,7 +123,7 @@ impl Weather {
         }
         self.failures += 1;
         self.harmless += u64::from(is_hint(name) || matches!(duty, Duty::Read | Duty::Map | Duty::Open));
-        self.failed_syncs += u64::from(duty == Duty::Sync);
+        self.failed_syncs += u64::from(duty == Duty::Sync && !is_hint(name));
         self.last = Some((duty, fault.error));
         Some(fault.error)
     }
@@ -163,7 +163,7 @@ pub(super) fn act_or<T>(
     if state.weather.off {
         return Err(error(Errno::IO));
     }
-    state.weather.syncs += u64::from(duty == Duty::Sync);
+    state.weather.syncs += u64::from(duty == Duty::Sync && !is_hint(name));
     if let Some(errno) = state.weather.failing(duty, name) {
         failed(&mut state);
         return Err(error(errno));

@@ -38,6 +38,8 @@ pub(crate) struct Covers {
     /// Where the first covered frame begins and where the last ends, as offsets in the segment.
     pub(crate) from: u64,
     pub(crate) end: u64,
+    /// Where the last covered frame begins: it shows that the index is of what stands there.
+    pub(crate) last: u64,
     /// The number of the first event covered, how many there are, and how many frames with events.
     pub(crate) base: u64,
     pub(crate) count: u32,

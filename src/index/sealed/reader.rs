@@ -361,6 +361,7 @@ fn covers(header: &IndexHeader) -> Covers {
         salt: header.salt,
         from: header.from,
         end: header.end,
+        last: header.last,
         base: header.base,
         count: header.count,
         transactions: header.transactions,

@@ -310,6 +310,7 @@ impl File {
             born_streams,
             file_bytes: file_bytes as u64,
             sections: index_of(self.rows.len())?,
+            last: covers.last,
             tables_crc: tables.finalize(),
         };
         if let Some(head) = out.get_mut(..HEADER_BYTES) {

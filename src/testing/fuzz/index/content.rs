@@ -127,6 +127,7 @@ impl Content {
             salt: SALT,
             from: FROM,
             end: self.end(),
+            last: FROM,
             base: self.base,
             count: self.count(),
             transactions: u32::try_from(with_events().count()).unwrap_or_default(),
