@@ -8,6 +8,7 @@ use crate::format::decode::{EventFault, FrameCheck, FrameView, NameCache};
 use crate::format::event_id::IdSeed;
 use crate::format::frame::FrameHeader;
 use crate::format::place::aligned;
+use crate::format::plain::{self, Stand};
 use crate::format::transaction::Sections;
 use crate::vocabulary::error::ReadError;
 use crate::vocabulary::event::{EventRef, Parts, StoredEvent};
@@ -195,13 +196,26 @@ impl Reader {
         while !run.is_empty() && *left > 0 {
             // The next frame mostly stands where this one ends. Where it does not, the index knows.
             let offset = match next {
-                Some(offset) if self.view(segment, bytes, offset, run.start, &mut view).is_ok() => offset,
-                _ => {
-                    let offset = self.known(segment, run.start).map_or_else(|| frame_of(segment, run.start), Ok)?;
-                    self.view(segment, bytes, offset, run.start, &mut view)?;
-                    offset
-                }
+                Some(offset) => offset,
+                None => self.known(segment, run.start).map_or_else(|| frame_of(segment, run.start), Ok)?,
             };
+            if self.plain(segment, bytes, offset, run.start, event) {
+                let end = offset + aligned(event.data.len() as u64);
+                segment.region.prefetch(offset + AHEAD_BYTES..end + AHEAD_BYTES);
+                next = Some(end);
+                run.start += 1;
+                *left -= 1;
+                if take(event, offset, (run.end - run.start).min(*left))?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                continue;
+            }
+            if let Err(fault) = self.view(segment, bytes, offset, run.start, &mut view) {
+                match next.take() {
+                    Some(_) => continue,
+                    None => return Err(fault),
+                }
+            }
             let end = offset + aligned(u64::from(view.header.length));
             segment.region.prefetch(offset + AHEAD_BYTES..end + AHEAD_BYTES);
             let check = self.verify.then(|| FrameCheck::new(segment.header.salt, offset));
@@ -241,6 +255,15 @@ impl Reader {
         let (mut view, mut opened, mut check) = (FrameView::EMPTY, None, None);
         while let (Some((number, offset)), true) = (list.first(), *left > 0) {
             list.ahead(AHEAD_FRAMES).map(ahead);
+            if self.plain(segment, bytes, offset, number, event) {
+                opened = None;
+                list.advance();
+                *left -= 1;
+                if take(event, offset, list.len().min(*left))?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                continue;
+            }
             if opened != Some(offset) {
                 self.view(segment, bytes, offset, number, &mut view)?;
                 check = self.verify.then(|| FrameCheck::new(segment.header.salt, offset));
@@ -258,6 +281,23 @@ impl Reader {
             self.remember(segment, offset, &view);
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Reads the event with this number, if it is alone in the frame at `offset` and such as most are.
+    #[inline(always)]
+    fn plain<'s>(
+        &self,
+        segment: &LiveSegment,
+        bytes: &'s [u8],
+        offset: u64,
+        number: u64,
+        event: &mut EventRef<'s>,
+    ) -> bool {
+        let bytes = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+        let verify = self.verify.then_some(Stand { salt: segment.header.salt, offset });
+        let Some(frame) = plain::read(bytes, number, self.seed, verify, &mut event.parts) else { return false };
+        event.data = frame;
+        true
     }
 
     /// Reads the event with this number, which `view` should hold.

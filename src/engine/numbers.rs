@@ -219,7 +219,8 @@ impl Numbers {
         let start = if self.range.start <= index.base() { 0 } else { index.count_below(entry, self.range.start)? };
         let end = index.count_below(entry, self.range.end)?;
         let mut range = start..end;
-        if matches!(self.target, Identifier::Stream(_)) {
+        // Mostly no positions are asked for, and then the first need not be known.
+        if matches!(self.target, Identifier::Stream(_)) && self.positions != (0..u64::MAX) {
             let first = index.first_position(entry)?;
             let within = |position: u64| u32::try_from(position.saturating_sub(first)).unwrap_or(u32::MAX);
             range = range.start.max(within(self.positions.start))..range.end.min(within(self.positions.end));

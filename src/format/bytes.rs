@@ -80,9 +80,13 @@ impl<'a> Fields<'a> {
                 Some(u64::from(*byte))
             }
             _ => {
+                let near = self.data.get(self.at..).and_then(|rest| rest.first_chunk());
                 // By value: a reference to `self` would keep it out of registers.
-                let (value, at) = long_varint(self.data, self.at)?;
-                self.at = at;
+                let (value, length) = match near.and_then(|near| near_varint(u64::from_le_bytes(*near))) {
+                    Some(found) => found,
+                    None => long_varint(self.data, self.at)?,
+                };
+                self.at += length;
                 Some(value)
             }
         }
@@ -118,8 +122,30 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A variable-length number of any length, and where it ends.
-fn long_varint(data: &[u8], mut at: usize) -> Option<(u64, usize)> {
+/// The variable-length number at the beginning of eight bytes, and how many it takes: all steps of seven bits at once. `None`
+/// where it does not end among them, or is not in its shortest form.
+#[inline(always)]
+fn near_varint(bytes: u64) -> Option<(u64, usize)> {
+    let stops = !bytes & 0x8080_8080_8080_8080;
+    if stops == 0 {
+        return None;
+    }
+    // All up to the stop's bit.
+    let mask = stops ^ stops.wrapping_sub(1);
+    let length = stops.trailing_zeros() / 8 + 1;
+    let bits = bytes & mask & 0x7f7f_7f7f_7f7f_7f7f;
+    // Of several bytes, the last is not 0.
+    if bits <= mask >> 8 && length > 1 {
+        return None;
+    }
+    let pairs = (bits & 0x007f_007f_007f_007f) | (bits & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    Some(((fours & 0x0fff_ffff) | (fours & 0x0fff_ffff_0000_0000) >> 4, length as usize))
+}
+
+/// A variable-length number of any length, and how many bytes it takes.
+fn long_varint(data: &[u8], start: usize) -> Option<(u64, usize)> {
+    let mut at = start;
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let byte = *data.get(at)?;
@@ -130,7 +156,7 @@ fn long_varint(data: &[u8], mut at: usize) -> Option<(u64, usize)> {
         }
         value |= bits << shift;
         if byte & 0x80 == 0 {
-            return (bits != 0 || shift == 0).then_some((value, at));
+            return (bits != 0 || shift == 0).then_some((value, at - start));
         }
     }
     None
@@ -171,12 +197,18 @@ mod tests {
 
     #[test]
     fn variable_length_numbers_round_trip_in_their_shortest_form() {
-        for value in [0, 1, 127, 128, 16_383, 16_384, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+        let edges =
+            (1..64).flat_map(|bits| [(1_u64 << bits) - 1, 1 << bits, (1 << bits) + 1, 0x5555_5555_5555_5555 >> bits]);
+        for value in edges.chain([0, u64::from(u32::MAX), u64::MAX - 1, u64::MAX]) {
             let mut out = Vec::new();
             put_varint(&mut out, value);
             let mut fields = Fields::new(&out, 0);
             assert_eq!((fields.varint(), fields.at()), (Some(value), out.len()));
             assert_eq!(Fields::new(&out[..out.len() - 1], 0).varint(), None, "cut short");
+            let length = out.len();
+            out.extend([0xff; 8]);
+            let mut fields = Fields::new(&out, 0);
+            assert_eq!((fields.varint(), fields.at()), (Some(value), length), "with more behind");
         }
         for value in [0, -1, 1, i64::MIN, i64::MAX, -300] {
             let mut out = Vec::new();
@@ -188,6 +220,11 @@ mod tests {
     #[test]
     fn longer_spellings_and_overflows_are_refused() {
         assert_eq!(Fields::new(&[0x80, 0x00], 0).varint(), None);
+        for length in 1..9 {
+            let mut bytes = [0x80; 16];
+            bytes[length] = 0;
+            assert_eq!(Fields::new(&bytes, 0).varint(), None, "{length} bytes for 0");
+        }
         assert_eq!(Fields::new(&[0xff; 10], 0).varint(), None);
         let mut too_big = [0xff; 10];
         too_big[9] = 0x02;

@@ -149,7 +149,7 @@ pub(super) const fn kind_code(kind: PayloadKind) -> u8 {
     }
 }
 
-const fn kind_of(code: u8) -> Option<PayloadKind> {
+pub(super) const fn kind_of(code: u8) -> Option<PayloadKind> {
     match code {
         0 => Some(PayloadKind::None),
         1 => Some(PayloadKind::Binary),
@@ -245,7 +245,7 @@ impl Front {
         parts.payload_kind = self.kind;
         parts.id = match self.id {
             Some(id) => id,
-            None => IdPart::Uuid(of.seed.make(sequence_number, recorded_at)),
+            None => IdPart::Made(of.seed),
         };
         parts.position = self.position;
         parts.sequence_number = sequence_number;

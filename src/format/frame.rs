@@ -38,7 +38,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const fn code(self) -> u8 {
+    pub(super) const fn code(self) -> u8 {
         match self {
             Kind::Transaction => 1,
             Kind::Opening => 2,
@@ -150,7 +150,7 @@ impl FrameHeader {
                 return None;
             }
         }
-        self.recorded_at = Timestamp::from_unix(seconds, nanoseconds).ok()?;
+        self.recorded_at = Timestamp::checked(seconds, nanoseconds)?;
         Some(())
     }
 

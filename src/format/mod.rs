@@ -9,15 +9,17 @@ pub(crate) mod decode;
 pub(crate) mod digest;
 pub(crate) mod encode;
 pub(crate) mod event;
-pub(crate) mod event_id;
 #[cfg(test)]
 mod format_document;
 pub(crate) mod frame;
 pub(crate) mod index_file;
 pub(crate) mod place;
+pub(crate) mod plain;
 #[cfg(test)]
 mod round_trips;
 #[cfg(test)]
 mod samples;
 pub(crate) mod segment_header;
 pub(crate) mod transaction;
+
+pub(crate) use crate::vocabulary::made_id as event_id;

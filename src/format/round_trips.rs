@@ -5,8 +5,9 @@ use super::encode::{self, Context};
 use super::event_id::IdSeed;
 use super::frame::{FrameHeader, Kind, verify_whole};
 use super::place::Place;
+use super::plain::{self, Stand};
 use super::samples::{OwnEvent, OwnTransaction, Random};
-use crate::vocabulary::event::{EventId, EventRef, IdRepr};
+use crate::vocabulary::event::{EventId, EventRef, IdRepr, Parts};
 use crate::vocabulary::payload::PayloadKind;
 use crate::vocabulary::time::Timestamp;
 
@@ -62,6 +63,12 @@ fn transactions_of_any_shape_come_back_as_they_went_in() {
         for (index, event) in sent.events.iter().enumerate() {
             let parts = view.event(u32::try_from(index).unwrap(), seed, check, &mut names).unwrap();
             check_event(&EventRef { data: view.bytes, parts }, event, &sent, index);
+        }
+        for verify in [None, Some(Stand { salt, offset })] {
+            let mut parts = Parts::default();
+            if let Some(data) = plain::read(&frame, view.header.sequence, seed, verify, &mut parts) {
+                check_event(&EventRef { data, parts }, &sent.events[0], &sent, 0);
+            }
         }
         assert!(view.event(view.header.count, seed, check, &mut names).is_err(), "one beyond the last");
     }

@@ -191,7 +191,7 @@ pub(crate) fn put_time(out: &mut Vec<u8>, time: Timestamp) {
 /// Reads an instant in full.
 pub(crate) fn time(fields: &mut Fields<'_>) -> Option<Timestamp> {
     let seconds = fields.i64()?;
-    Timestamp::from_unix(seconds, fields.u32()?).ok()
+    Timestamp::checked(seconds, fields.u32()?)
 }
 
 /// Reads a list of attributes. A repeated name is malformed.

@@ -6,6 +6,7 @@ pub use super::new_event::NewEvent;
 
 use super::attributes::Attributes;
 use super::identifier::Stream;
+use super::made_id::IdSeed;
 use super::moment::Moment;
 use super::number::{Position, Revision, SequenceNumber};
 use super::payload::{PayloadError, PayloadKind, PayloadRef};
@@ -69,6 +70,15 @@ pub(crate) struct Parts {
     pub(crate) transaction: TransactionPart,
 }
 
+impl Parts {
+    /// Takes away what most events do not have.
+    #[cold]
+    pub(crate) fn drop_extras(&mut self) {
+        (self.schema_version, self.content_type, self.schema, self.metadata) = (None, None, None, None);
+        (self.attributes, self.has_extras) = (None, false);
+    }
+}
+
 impl Default for Parts {
     /// Of an event that is still to be read.
     fn default() -> Self {
@@ -107,6 +117,8 @@ pub(crate) struct TransactionPart {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum IdPart {
     Uuid([u8; 16]),
+    /// The store's own, made again when it is asked for: mostly it is not.
+    Made(IdSeed),
     Text(Span),
 }
 
@@ -136,6 +148,9 @@ macro_rules! accessors {
         pub fn id(&$self) -> EventId {
             match $self.parts.id {
                 IdPart::Uuid(bytes) => EventId(IdRepr::Uuid(bytes)),
+                IdPart::Made(seed) => {
+                    EventId(IdRepr::Uuid(seed.make($self.parts.sequence_number, $self.recorded_at())))
+                }
                 IdPart::Text(span) => EventId::new(span.text($data)),
             }
         }

@@ -8,6 +8,7 @@ pub mod event;
 pub(crate) mod id;
 pub mod identifier;
 pub(crate) mod json;
+pub(crate) mod made_id;
 pub(crate) mod mark;
 pub(crate) mod moment;
 pub(crate) mod new_event;

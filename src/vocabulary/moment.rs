@@ -37,7 +37,7 @@ fn moved(base: Timestamp, nanoseconds: i64) -> Option<Timestamp> {
     const SECOND: i64 = 1_000_000_000;
     let within = i64::from(base.subsecond_nanoseconds()) + nanoseconds.rem_euclid(SECOND);
     let seconds = base.unix_seconds() + nanoseconds.div_euclid(SECOND) + within / SECOND;
-    Timestamp::from_unix(seconds, u32::try_from(within % SECOND).ok()?).ok()
+    Timestamp::checked(seconds, u32::try_from(within % SECOND).ok()?)
 }
 
 #[cfg(test)]

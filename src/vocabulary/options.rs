@@ -121,7 +121,7 @@ pub struct Options {
     /// may still happen. Default: 30 s.
     pub append_deadline: Duration,
     /// Whether reads check the events' checksums, and fail with [`Corrupt`](crate::ReadError::Corrupt) where they are wrong.
-    /// Default: yes.
+    /// Default: yes. Without checks, a name whose bytes are damaged and no longer UTF-8 may read as an empty one.
     pub verify_reads: bool,
     /// Refuses names outside EvidentSource's rules. Kept with the store: `None` (the default) takes what the store says, and
     /// no for a new one; another value than the store's is a typed error.

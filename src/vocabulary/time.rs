@@ -35,6 +35,16 @@ pub struct InvalidTime {
     pub reason: String,
 }
 
+impl InvalidTime {
+    #[cold]
+    fn of_unix(seconds: i64, nanoseconds: u32) -> Self {
+        if (FIRST_SECOND..=LAST_SECOND).contains(&seconds) {
+            return Self { given: format!("{nanoseconds} nanoseconds"), reason: "not below one second".into() };
+        }
+        Self { given: format!("{seconds} seconds since 1970"), reason: "outside the years 0001 to 9999".into() }
+    }
+}
+
 impl Timestamp {
     /// 0001-01-01T00:00:00Z, the earliest instant.
     pub const MIN: Timestamp = Timestamp { seconds: FIRST_SECOND, nanoseconds: 0 };
@@ -47,20 +57,16 @@ impl Timestamp {
     ///
     /// # Errors
     /// [`InvalidTime`] outside the years 0001 to 9999, or with a full second or more of nanoseconds.
+    #[inline]
     pub fn from_unix(seconds: i64, nanoseconds: u32) -> Result<Self, InvalidTime> {
-        if !(FIRST_SECOND..=LAST_SECOND).contains(&seconds) {
-            return Err(InvalidTime {
-                given: format!("{seconds} seconds since 1970"),
-                reason: "outside the years 0001 to 9999".into(),
-            });
-        }
-        if nanoseconds >= 1_000_000_000 {
-            return Err(InvalidTime {
-                given: format!("{nanoseconds} nanoseconds"),
-                reason: "not below one second".into(),
-            });
-        }
-        Ok(Self { seconds, nanoseconds })
+        Self::checked(seconds, nanoseconds).ok_or_else(|| InvalidTime::of_unix(seconds, nanoseconds))
+    }
+
+    /// The same for who needs no reason.
+    #[inline(always)]
+    pub(crate) fn checked(seconds: i64, nanoseconds: u32) -> Option<Self> {
+        let is_valid = (FIRST_SECOND..=LAST_SECOND).contains(&seconds) && nanoseconds < 1_000_000_000;
+        is_valid.then_some(Self { seconds, nanoseconds })
     }
 
     /// Whole seconds since the Unix epoch, rounded down (negative before 1970).

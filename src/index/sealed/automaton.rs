@@ -1,4 +1,6 @@
-//! Proving an automaton before the library walks it, which takes for granted that it is one.
+//! Proving an automaton before it is walked, which takes for granted that it is one, and looking names up in it.
+//!
+//! The library looks names up as well, at several times the price: it makes a whole node of each byte's.
 //!
 //! Nodes stand one behind the other, the root last, and lead to nodes before them. So a walk ends, and it stays within the bytes
 //! if each node does and each transition leads to where a node is. It yields a key at least once in as many steps as there are
@@ -51,6 +53,66 @@ fn check(bytes: &[u8], keys: u32) -> Option<()> {
     (targets.open == 0).then_some(())
 }
 
+/// The number of a key, if it is there, in an automaton that was proven.
+pub(super) fn find(bytes: &[u8], key: impl IntoIterator<Item = u8>) -> Option<u64> {
+    let root = Fields::new(bytes, bytes.len().checked_sub(TAIL_BYTES)? + 8).u64()?;
+    let (mut address, mut sum) = (usize::try_from(root).ok()?, 0);
+    for byte in key {
+        let (target, output) = step(bytes, address, byte)?;
+        address = target;
+        sum += output;
+    }
+    Some(sum + output_of_end(bytes, address)?)
+}
+
+/// Where the transition of this input leads, and its output.
+#[inline]
+fn step(bytes: &[u8], address: usize, input: u8) -> Option<(usize, u64)> {
+    if address == END_OF_KEY {
+        return None;
+    }
+    let state = *bytes.get(address)?;
+    if state & 0x80 == 0 {
+        let node = Node::read(bytes, address)?;
+        let index = node.index_of(bytes, input)?;
+        return node.transition(bytes, index);
+    }
+    // One transition, whose input is one of those that are common, or stands below.
+    let known = match COMMON.get(usize::from(state & 0x3f)) {
+        Some(0) => *bytes.get(address - 1)?,
+        common => *common?,
+    };
+    if known != input {
+        return None;
+    }
+    match state & 0x40 {
+        0 => Node::read(bytes, address)?.transition(bytes, 0),
+        _ => Some((address - 1 - usize::from(state & 0x3f == 0), 0)),
+    }
+}
+
+/// The output where a key ends; `None` where none does.
+fn output_of_end(bytes: &[u8], address: usize) -> Option<u64> {
+    if address == END_OF_KEY {
+        return Some(0);
+    }
+    if *bytes.get(address)? & 0xc0 != 0x40 {
+        return None;
+    }
+    let node = Node::read(bytes, address)?;
+    packed(bytes, node.start, node.out_bytes)
+}
+
+/// A packed number: so many bytes, lowest first.
+#[inline]
+fn packed(bytes: &[u8], at: usize, size: usize) -> Option<u64> {
+    let packed = bytes.get(at..at + size)?;
+    Some(packed.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+}
+
+/// The inputs that stand within a node's state, from its number 1 on.
+const COMMON: &[u8; 64] = b"\0te/oasripcnw.hlm-du012g=:bf3y5&_4v9678k%?xCDASFIBEjPTzRNM+LOqHG";
+
 /// Addresses that transitions lead to.
 struct Targets {
     wanted: Vec<u64>,
@@ -79,6 +141,9 @@ struct Node {
     transitions: usize,
     /// Where the packed addresses begin, and the bytes of each; none if the one transition leads to the node before.
     addresses: Option<(usize, usize)>,
+    /// Behind the inputs, and the table if there is one.
+    inputs_end: usize,
+    out_bytes: usize,
 }
 
 impl Node {
@@ -89,14 +154,15 @@ impl Node {
         match state >> 6 {
             0b11 => {
                 let start = address.checked_sub(usize::from(low == 0))?;
-                Self { start, transitions: 1, addresses: None }.within()
+                Self { start, transitions: 1, addresses: None, inputs_end: address, out_bytes: 0 }.within()
             }
             0b10 => {
                 let sizes = address.checked_sub(usize::from(low == 0) + 1)?;
                 let (to_bytes, out_bytes) = packed_sizes(*bytes.get(sizes)?, 1)?;
                 let addresses = sizes.checked_sub(to_bytes)?;
                 let start = addresses.checked_sub(out_bytes)?;
-                Self { start, transitions: 1, addresses: Some((addresses, to_bytes)) }.within()
+                let addresses = Some((addresses, to_bytes));
+                Self { start, transitions: 1, addresses, inputs_end: sizes, out_bytes }.within()
             }
             _ => Self::read_any(bytes, address, low, state & 0x40 != 0),
         }
@@ -118,19 +184,40 @@ impl Node {
         let table = if transitions > MOST_WITHOUT_TABLE { TABLE_BYTES } else { 0 };
         let addresses = sizes.checked_sub(table + transitions + transitions * to_bytes)?;
         let start = addresses.checked_sub((transitions + usize::from(ends_key)) * out_bytes)?;
-        Self { start, transitions, addresses: Some((addresses, to_bytes)) }.within()
+        Self { start, transitions, addresses: Some((addresses, to_bytes)), inputs_end: sizes, out_bytes }.within()
     }
 
     fn within(self) -> Option<Self> {
         (self.start >= NODES_AT).then_some(self)
     }
 
+    /// Which transition has this input, of a node of any number of them.
+    fn index_of(&self, bytes: &[u8], input: u8) -> Option<usize> {
+        if self.transitions > MOST_WITHOUT_TABLE {
+            let table = self.inputs_end.checked_sub(TABLE_BYTES)?;
+            let index = usize::from(*bytes.get(table + usize::from(input))?);
+            return Some(index).filter(|index| *index < self.transitions);
+        }
+        // The first of them stands last.
+        let inputs = bytes.get(self.inputs_end.checked_sub(self.transitions)?..self.inputs_end)?;
+        inputs.iter().position(|byte| *byte == input).map(|place| self.transitions - 1 - place)
+    }
+
+    /// Where a transition leads, and its output.
+    fn transition(&self, bytes: &[u8], index: usize) -> Option<(usize, u64)> {
+        let (at, size) = self.addresses?;
+        let place = at + (self.transitions.checked_sub(index + 1)?) * size;
+        let distance = usize::try_from(packed(bytes, place, size)?).ok()?;
+        let target = if distance == END_OF_KEY { END_OF_KEY } else { self.start.checked_sub(distance)? };
+        let output = packed(bytes, at.checked_sub((index + 1) * self.out_bytes)?, self.out_bytes)?;
+        Some((target, output))
+    }
+
     /// Gives every address that a transition leads to, the end of a key apart.
     fn transitions(&self, bytes: &[u8], mut each: impl FnMut(usize) -> Option<()>) -> Option<()> {
         let Some((at, size)) = self.addresses else { return each(self.start.checked_sub(1)?) };
         for index in 0..self.transitions {
-            let packed = bytes.get(at + index * size..at + (index + 1) * size)?;
-            let distance = packed.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+            let distance = packed(bytes, at + index * size, size)?;
             if let Some(distance) = usize::try_from(distance).ok().filter(|distance| *distance != END_OF_KEY) {
                 let target = self.start.checked_sub(distance).filter(|target| *target >= NODES_AT);
                 each(target?)?;
@@ -192,7 +279,7 @@ mod tests {
         }
         let fst = Fst::new(bytes).unwrap();
         for key in [&b""[..], b"a", b"ab", b"stream-00", b"stream-00017", &[200, 200, 1], b"xbc"] {
-            let _ = fst.get(key);
+            assert_eq!(find(bytes, key.iter().copied()), fst.get(key).map(|output| output.value()), "{key:?}");
             let _ = fst.get_key(key.len() as u64);
             let mut stream = fst.range().ge(key).into_stream();
             for _ in 0..8 {
@@ -200,6 +287,22 @@ mod tests {
             }
         }
         true
+    }
+
+    #[test]
+    fn every_key_is_found_and_nothing_else() {
+        let inputs: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte, 255 - byte, b'x', byte]).collect();
+        let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+        for bytes in samples().into_iter().map(|(_, bytes)| bytes).chain([automaton(&inputs)]) {
+            let fst = Fst::new(&bytes[..]).unwrap();
+            let mut stream = fst.stream();
+            while let Some((key, output)) = stream.next() {
+                assert_eq!(find(&bytes, key.iter().copied()), Some(output.value()), "{key:?}");
+                for other in [&[key, b"x"].concat()[..], &key[..key.len().saturating_sub(1)]] {
+                    assert_eq!(find(&bytes, other.iter().copied()), fst.get(other).map(|output| output.value()));
+                }
+            }
+        }
     }
 
     #[test]

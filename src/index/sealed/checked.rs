@@ -80,6 +80,30 @@ impl Checked {
         bytes.try_into().map(u32::from_le_bytes).map_err(|_| section.damaged("a number is cut short"))
     }
 
+    /// Entries of a section of four-byte numbers, each multiplied by eight: places in the log. So little is done for each that
+    /// the memory is asked for many at once.
+    pub(super) fn places(&self, section: &Section, indexes: &[u32], out: &mut [u64]) -> Result<(), Damaged> {
+        let bytes = self.bytes.get().get(section.start..section.end).unwrap_or_default();
+        let before = section.start.saturating_sub(self.data.start);
+        for (slot, index) in out.iter_mut().zip(indexes) {
+            let at = (*index as usize).saturating_mul(4);
+            let Some(number) = bytes.get(at..).and_then(|bytes| bytes.first_chunk()) else {
+                return Err(section.damaged("a number is cut short"));
+            };
+            // Sections begin at multiples of eight, and so does the first block: no number lies in two.
+            if !self.is_verified((before + at) / BLOCK_BYTES) {
+                self.part(section, at, 4)?;
+            }
+            *slot = u64::from(u32::from_le_bytes(*number)) << 3;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn is_verified(&self, block: usize) -> bool {
+        self.verified.get(block / 64).is_some_and(|word| word.load(Ordering::Relaxed) >> (block % 64) & 1 != 0)
+    }
+
     /// Entry `index` of a section of eight-byte numbers.
     pub(super) fn u64_at(&self, section: &Section, index: usize) -> Result<u64, Damaged> {
         let bytes = self.part(section, index.saturating_mul(8), 8)?;

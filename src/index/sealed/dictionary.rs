@@ -1,7 +1,7 @@
 //! Names to numbers and back, in order: an automaton of names, numbered in the order of their bytes, and a list for each.
 
 use super::Damaged;
-use super::automaton::is_sound;
+use super::automaton::{find, is_sound};
 use super::checked::{Checked, Section};
 use super::lists::{Head, Lists, PostingBlock};
 use fst::raw::{Fst, Output};
@@ -28,7 +28,8 @@ impl Dictionary {
         self.names.items
     }
 
-    fn automaton<'f>(&self, file: &'f Checked) -> Result<Option<Fst<&'f [u8]>>, Damaged> {
+    /// The automaton's bytes, which were proven to be one.
+    fn proven<'f>(&self, file: &'f Checked) -> Result<Option<&'f [u8]>, Damaged> {
         if self.names.items == 0 {
             return Ok(None);
         }
@@ -39,6 +40,11 @@ impl Dictionary {
             }
             self.proven.store(true, Ordering::Relaxed);
         }
+        Ok(Some(bytes))
+    }
+
+    fn automaton<'f>(&self, file: &'f Checked) -> Result<Option<Fst<&'f [u8]>>, Damaged> {
+        let Some(bytes) = self.proven(file)? else { return Ok(None) };
         Fst::new(bytes).map(Some).map_err(|_| self.damaged())
     }
 
@@ -53,16 +59,8 @@ impl Dictionary {
 
     /// The number of a name, whose bytes are given.
     pub(super) fn find(&self, file: &Checked, name: impl IntoIterator<Item = u8>) -> Result<Option<u32>, Damaged> {
-        let Some(automaton) = self.automaton(file)? else { return Ok(None) };
-        let mut node = automaton.root();
-        let mut output = Output::zero();
-        for byte in name {
-            let Some(index) = node.find_input(byte) else { return Ok(None) };
-            let transition = node.transition(index);
-            output = output.cat(transition.out);
-            node = automaton.node(transition.addr);
-        }
-        if node.is_final() { self.number(output.cat(node.final_output())).map(Some) } else { Ok(None) }
+        let Some(bytes) = self.proven(file)? else { return Ok(None) };
+        find(bytes, name).map(|number| self.number(Output::new(number))).transpose()
     }
 
     /// Puts the name with this number into a buffer.

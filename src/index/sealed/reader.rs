@@ -22,6 +22,8 @@ use crate::vocabulary::transaction::SystemRecord;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// What is wrong with an index that tells of frames it does not cover.
+const OUTSIDE: &str = "a frame lies outside what is covered";
 const KINDS: usize = SectionKind::ALL.len();
 
 /// What an index file's bytes lie in.
@@ -144,6 +146,12 @@ impl SealedIndex {
 
     /// The offsets of the frames that hold the events with these ordinals. Quickest in ascending order.
     pub(crate) fn frames_of(&self, ordinals: &[u32], out: &mut [u64]) -> Result<(), Damaged> {
+        let by_event = self.section(SectionKind::FramesByEvent);
+        if by_event.items > 0 {
+            self.file.places(by_event, ordinals, out)?;
+            let is_covered = out.iter().take(ordinals.len()).all(|offset| self.holds_frame(*offset));
+            return is_covered.then_some(()).ok_or_else(|| by_event.damaged(OUTSIDE));
+        }
         let mut known = Known::default();
         for (slot, ordinal) in out.iter_mut().zip(ordinals) {
             *slot = self.frame_at(*ordinal, &mut known)?;
@@ -188,8 +196,12 @@ impl SealedIndex {
             }
             known.offset
         };
-        let is_covered = (self.covers.from..self.covers.end).contains(&offset);
-        is_covered.then_some(offset).ok_or_else(|| by_event.damaged("a frame lies outside what is covered"))
+        self.holds_frame(offset).then_some(offset).ok_or_else(|| by_event.damaged(OUTSIDE))
+    }
+
+    #[inline]
+    fn holds_frame(&self, offset: u64) -> bool {
+        (self.covers.from..self.covers.end).contains(&offset)
     }
 
     /// The frame that holds the event, where frames hold several.

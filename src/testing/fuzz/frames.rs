@@ -10,6 +10,7 @@ use crate::format::event::EventSource;
 use crate::format::event_id::IdSeed;
 use crate::format::frame::verify_whole;
 use crate::format::place::Place;
+use crate::format::plain::{self, Stand};
 use crate::vocabulary::attributes::{AttributeValue, Attributes};
 use crate::vocabulary::event::{EventId, EventRef, Given, IdRepr, Parts};
 use crate::vocabulary::payload::{Payload, PayloadKind};
@@ -49,6 +50,30 @@ pub(super) fn inspect(bytes: &[u8]) {
             }
         }
         assert!(view.event(view.header.count, IdSeed::of(&SEED), check, &mut names).is_err());
+    }
+    inspect_plain(bytes, &view);
+}
+
+/// Reads what may be the frame that most are the quick way, which says nothing that the general one does not.
+fn inspect_plain(bytes: &[u8], view: &FrameView<'_>) {
+    let seed = IdSeed::of(&SEED);
+    for verify in [None, Some(Stand { salt: SALT, offset: OFFSET })] {
+        let mut parts = Parts::default();
+        let Some(data) = plain::read(bytes, view.header.sequence, seed, verify, &mut parts) else { continue };
+        let event = EventRef { data, parts };
+        look_at(&event);
+        assert!(verify.is_none() || view.verify(SALT, OFFSET));
+        let check = Some(FrameCheck::new(SALT, OFFSET));
+        match view.event(0, seed, check, &mut NameCache::default()) {
+            Ok(parts) => {
+                let general = EventRef { data: view.bytes, parts };
+                assert_eq!(event, general);
+                assert_eq!(event.parts.given, general.parts.given);
+                assert_eq!(event.transaction_revision(), general.transaction_revision());
+            }
+            // Whoever does not verify is told nothing of names that are no text.
+            Err(_) => assert!(verify.is_none()),
+        }
     }
 }
 

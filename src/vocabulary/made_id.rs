@@ -3,7 +3,7 @@
 //! A made id takes no bytes in the log: it is computed again when it is read. Since the sequence number can be taken out of it
 //! again, "is this one of ours?" is answered by looking at one event.
 
-use crate::vocabulary::time::Timestamp;
+use super::time::Timestamp;
 
 /// Bits of the sequence number's scrambled form: the 62 that version and variant leave below the 12 of `rand_a`.
 const MASK: u64 = (1 << 62) - 1;
