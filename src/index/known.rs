@@ -1,5 +1,6 @@
 //! Names and what is known of each: a cache with a bound.
 
+use super::name::Name;
 use hashbrown::HashTable;
 
 /// Parts of a table at most, as a power of two: one grows at a time, so that no append waits for all of it to be moved.
@@ -68,42 +69,8 @@ impl<V> Generation<V> {
 struct Record<V> {
     hash: u64,
     owner: u32,
-    key: Key,
+    key: Name<INLINE>,
     value: V,
-}
-
-/// A name: short ones need no memory of their own.
-#[derive(Debug)]
-enum Key {
-    Short(u8, [u8; INLINE]),
-    Long(Box<[u8]>),
-}
-
-impl Key {
-    fn new(bytes: &[u8]) -> Self {
-        let mut short = [0; INLINE];
-        match (short.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
-            (Some(room), Ok(length)) => {
-                room.copy_from_slice(bytes);
-                Key::Short(length, short)
-            }
-            _ => Key::Long(bytes.into()),
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Key::Short(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or_default(),
-            Key::Long(bytes) => bytes,
-        }
-    }
-
-    fn heap_bytes(&self) -> usize {
-        match self {
-            Key::Short(..) => 0,
-            Key::Long(bytes) => bytes.len(),
-        }
-    }
 }
 
 impl<V> Record<V> {
@@ -130,6 +97,10 @@ impl<V> Known<V> {
     /// What is known of a name.
     pub(super) fn get(&mut self, hash: u64, owner: u32, key: &[u8]) -> Option<&mut V> {
         let shard = self.shards.get_mut(shard_of(hash, self.shard_bits))?;
+        let is_it = |record: &Record<V>| record.is(hash, owner, key);
+        if let Some(at) = shard.young.records.find_bucket_index(hash, is_it) {
+            return shard.young.records.get_bucket_mut(at).map(|record| &mut record.value);
+        }
         if !shard.old.records.is_empty() {
             let before = shard.young.bytes() + shard.old.bytes();
             if let Some(record) = shard.old.take(hash, owner, key) {
@@ -138,7 +109,7 @@ impl<V> Known<V> {
                 self.bytes = self.bytes - before + shard.young.bytes() + shard.old.bytes();
             }
         }
-        shard.young.records.find_mut(hash, |record| record.is(hash, owner, key)).map(|record| &mut record.value)
+        shard.young.records.find_mut(hash, is_it).map(|record| &mut record.value)
     }
 
     /// Takes in a name that is not known.
@@ -150,7 +121,7 @@ impl<V> Known<V> {
             self.complete &= shard.old.records.is_empty();
             shard.old = std::mem::take(&mut shard.young);
         }
-        shard.young.insert(Record { hash, owner, key: Key::new(key), value });
+        shard.young.insert(Record { hash, owner, key: Name::new(key), value });
         self.bytes = self.bytes - before + shard.young.bytes() + shard.old.bytes();
     }
 

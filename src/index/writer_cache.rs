@@ -2,15 +2,12 @@
 //!
 //! Next positions of streams, and where streams, categories and names are entered in the index that is being filled.
 
-use super::hash::{category_hash, hash_in_category};
+use super::hash::{category_hash, hash_in_category, name_hash};
 use super::hot::{Addition, EntryNumbers, HotIndex, IndexFull};
 use super::known::Known;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Categories that are known at most, and names.
 const FEW: usize = 1 << 16;
-/// Sets hashes of names apart from those of categories.
-const NAMES: u64 = 0x6e61_6d65_735f_6f66;
 
 /// The writer's memory. Holds what the indexes hold, or less: what it does not know they do.
 #[derive(Debug)]
@@ -175,13 +172,14 @@ impl WriterCache {
             Some(known) => {
                 known.next = next;
                 if known.entered.part != self.part {
-                    let number = index.enter_stream(in_category, key, event.position)?;
+                    // What is known was entered when it was last added to: never in this index.
+                    let number = index.add_stream(in_category, key, hash, event.position)?;
                     known.entered = Entered { part: self.part, number };
                 }
                 known.entered.number
             }
             None => {
-                let number = index.enter_stream(in_category, key, event.position)?;
+                let number = index.enter_stream(in_category, key, hash, event.position)?;
                 let entered = Entered { part: self.part, number };
                 self.streams.add(hash, category.owner, key, Stream { next, entered });
                 number
@@ -198,7 +196,7 @@ impl WriterCache {
         let category = match self.categories.get(hash, 0, name.as_bytes()) {
             Some(known) => {
                 if known.entered.part != self.part {
-                    known.entered = Entered { part: self.part, number: index.enter_category(name)? };
+                    known.entered = Entered { part: self.part, number: index.enter_category(name, hash)? };
                 }
                 *known
             }
@@ -206,7 +204,7 @@ impl WriterCache {
                 if self.next_owner == u32::MAX {
                     self.forget();
                 }
-                let entered = Entered { part: self.part, number: index.enter_category(name)? };
+                let entered = Entered { part: self.part, number: index.enter_category(name, hash)? };
                 let category = Category { hash, owner: self.next_owner, entered };
                 self.next_owner += 1;
                 self.categories.add(hash, 0, name.as_bytes(), category);
@@ -221,16 +219,16 @@ impl WriterCache {
         if let Some(last) = self.last_name.get(name) {
             return Ok(last.number);
         }
-        let hash = xxh3_64_with_seed(name.as_bytes(), self.seed ^ NAMES);
+        let hash = name_hash(self.seed, name);
         let entered = match self.names.get(hash, 0, name.as_bytes()) {
             Some(known) => {
                 if known.part != self.part {
-                    *known = Entered { part: self.part, number: index.enter_name(name)? };
+                    *known = Entered { part: self.part, number: index.enter_name(name, hash)? };
                 }
                 *known
             }
             None => {
-                let entered = Entered { part: self.part, number: index.enter_name(name)? };
+                let entered = Entered { part: self.part, number: index.enter_name(name, hash)? };
                 self.names.add(hash, 0, name.as_bytes(), entered);
                 entered
             }
@@ -264,7 +262,7 @@ mod tests {
         let mut positions: HashMap<(String, String), u64> = HashMap::new();
         let (mut state, mut sequence, mut asked_indexes) = (9, 0, 0);
         for part in 0..4 {
-            let (index, plain) = (HotIndex::new(sequence, 3), HotIndex::new(sequence, 3));
+            let (index, plain) = (HotIndex::new(sequence, 7, 0), HotIndex::new(sequence, 7, 0));
             for frame in 0..150 {
                 let mut events = Vec::new();
                 for _ in 0..1 + next(&mut state) % 3 {
@@ -345,7 +343,7 @@ mod tests {
     #[test]
     fn when_numbers_run_out_everything_is_forgotten() {
         let mut cache = WriterCache::new(7, 100, true);
-        let index = HotIndex::new(0, 3);
+        let index = HotIndex::new(0, 7, 0);
         let event = Addition { category: "a", stream: "b", name: "n", position: 4 };
         cache.add(&index, 4_096, None, [event].into_iter()).unwrap();
         assert_eq!((cache.next_position("a", "b"), cache.next_position("a", "c")), (Some(5), Some(0)));
