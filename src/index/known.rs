@@ -63,6 +63,13 @@ impl<V> Generation<V> {
     }
 }
 
+/// Where a record was found. Others may move into its place.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    shard: usize,
+    bucket: usize,
+}
+
 /// Lies in one cache line: looking a name up mostly waits for that.
 #[derive(Debug)]
 #[repr(align(64))]
@@ -96,20 +103,33 @@ impl<V> Known<V> {
 
     /// What is known of a name.
     pub(super) fn get(&mut self, hash: u64, owner: u32, key: &[u8]) -> Option<&mut V> {
-        let shard = self.shards.get_mut(shard_of(hash, self.shard_bits))?;
+        let place = self.find(hash, owner, key)?;
+        let shard = self.shards.get_mut(place.shard)?;
+        shard.young.records.get_bucket_mut(place.bucket).map(|record| &mut record.value)
+    }
+
+    /// Where a name is, for [`Known::at`].
+    pub(super) fn find(&mut self, hash: u64, owner: u32, key: &[u8]) -> Option<Place> {
+        let number = shard_of(hash, self.shard_bits);
+        let shard = self.shards.get_mut(number)?;
         let is_it = |record: &Record<V>| record.is(hash, owner, key);
-        if let Some(at) = shard.young.records.find_bucket_index(hash, is_it) {
-            return shard.young.records.get_bucket_mut(at).map(|record| &mut record.value);
-        }
-        if !shard.old.records.is_empty() {
+        let mut bucket = shard.young.records.find_bucket_index(hash, is_it);
+        if bucket.is_none() && !shard.old.records.is_empty() {
             let before = shard.young.bytes() + shard.old.bytes();
-            if let Some(record) = shard.old.take(hash, owner, key) {
-                // The generation that lost one record has room for it, if need be: nothing is forgotten by being asked for.
-                shard.young.insert(record);
-                self.bytes = self.bytes - before + shard.young.bytes() + shard.old.bytes();
-            }
+            let record = shard.old.take(hash, owner, key)?;
+            // The generation that lost one record has room for it, if need be: nothing is forgotten by being asked for.
+            shard.young.insert(record);
+            self.bytes = self.bytes - before + shard.young.bytes() + shard.old.bytes();
+            bucket = shard.young.records.find_bucket_index(hash, is_it);
         }
-        shard.young.records.find_mut(hash, is_it).map(|record| &mut record.value)
+        bucket.map(|bucket| Place { shard: number, bucket })
+    }
+
+    /// What is known of a name that was found there, and its hash; `None` if another one is there now.
+    #[inline]
+    pub(super) fn at(&mut self, place: Place, owner: u32, key: &[u8]) -> Option<(u64, &mut V)> {
+        let record = self.shards.get_mut(place.shard)?.young.records.get_bucket_mut(place.bucket)?;
+        (record.owner == owner && record.key.bytes() == key).then_some((record.hash, &mut record.value))
     }
 
     /// Takes in a name that is not known.

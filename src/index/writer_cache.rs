@@ -4,7 +4,7 @@
 
 use super::hash::{category_hash, hash_in_category, name_hash};
 use super::hot::{Addition, EntryNumbers, HotIndex, IndexFull};
-use super::known::Known;
+use super::known::{Known, Place};
 
 /// Categories that are known at most, and names.
 const FEW: usize = 1 << 16;
@@ -22,9 +22,10 @@ pub(crate) struct WriterCache {
     names: Known<Entered>,
     /// The number that the next category gets.
     next_owner: u32,
-    /// The category and the name that were asked for last, which mostly are asked for next.
-    last_category: Last<Category>,
-    last_name: Last<Entered>,
+    /// Where what was asked for last is known, which mostly is asked for next.
+    last_category: Place,
+    last_stream: Place,
+    last_name: Place,
 }
 
 /// Where something is entered.
@@ -51,27 +52,6 @@ struct Stream {
     entered: Entered,
 }
 
-/// A name, and what is known of it.
-#[derive(Debug, Default)]
-struct Last<V> {
-    name: String,
-    value: Option<V>,
-}
-
-impl<V: Copy> Last<V> {
-    fn get(&self, name: &str) -> Option<V> {
-        self.value.filter(|_| self.name == name)
-    }
-
-    fn set(&mut self, name: &str, value: V) {
-        if self.name != name {
-            self.name.clear();
-            self.name.push_str(name);
-        }
-        self.value = Some(value);
-    }
-}
-
 impl WriterCache {
     /// Knows nothing yet, and about `bound` streams at most later. `complete` if there is no event in the whole log.
     pub(crate) fn new(seed: u64, bound: usize, complete: bool) -> Self {
@@ -83,14 +63,14 @@ impl WriterCache {
             streams: Known::new(bound, complete),
             names: Known::new(bound.min(FEW), false),
             next_owner: 0,
-            last_category: Last::default(),
-            last_name: Last::default(),
+            last_category: Place::default(),
+            last_stream: Place::default(),
+            last_name: Place::default(),
         }
     }
 
     /// Another index is being filled from now on.
     pub(crate) fn begin_part(&mut self) {
-        (self.last_category.value, self.last_name.value) = (None, None);
         match self.part.checked_add(1) {
             Some(part) => self.part = part,
             None => self.forget(),
@@ -106,17 +86,16 @@ impl WriterCache {
     pub(crate) fn next_position(&mut self, category: &str, stream: &str) -> Option<u64> {
         let unknown = (self.categories.is_complete() && self.streams.is_complete()).then_some(0);
         let Some(category) = self.known_category(category) else { return unknown };
-        let hash = hash_in_category(self.seed, category.hash, stream);
-        self.streams.get(hash, category.owner, stream.as_bytes()).map(|known| known.next).or(unknown)
+        let known = known_stream(&mut self.streams, &mut self.last_stream, self.seed, &category, stream).1;
+        known.map(|known| known.next).or(unknown)
     }
 
     fn known_category(&mut self, name: &str) -> Option<Category> {
-        if let Some(last) = self.last_category.get(name) {
-            return Some(last);
+        if let Some((_, last)) = self.categories.at(self.last_category, 0, name.as_bytes()) {
+            return Some(*last);
         }
-        let found = *self.categories.get(category_hash(self.seed, name), 0, name.as_bytes())?;
-        self.last_category.set(name, found);
-        Some(found)
+        self.last_category = self.categories.find(category_hash(self.seed, name), 0, name.as_bytes())?;
+        self.categories.at(self.last_category, 0, name.as_bytes()).map(|(_, found)| *found)
     }
 
     /// Enters the events of the frame at `offset` into the index that is being filled, and notes their positions.
@@ -156,8 +135,8 @@ impl WriterCache {
             return;
         }
         let Some(category) = self.known_category(event.category) else { return };
-        let hash = hash_in_category(self.seed, category.hash, event.stream);
-        if let Some(known) = self.streams.get(hash, category.owner, event.stream.as_bytes()) {
+        let known = known_stream(&mut self.streams, &mut self.last_stream, self.seed, &category, event.stream).1;
+        if let Some(known) = known {
             known.next = event.position.saturating_add(1);
         }
     }
@@ -166,9 +145,9 @@ impl WriterCache {
         let category = self.enter_category(index, event.category)?;
         let in_category = category.entered.number;
         let key = event.stream.as_bytes();
-        let hash = hash_in_category(self.seed, category.hash, event.stream);
         let next = event.position.saturating_add(1);
-        let stream = match self.streams.get(hash, category.owner, key) {
+        let (hash, known) = known_stream(&mut self.streams, &mut self.last_stream, self.seed, &category, event.stream);
+        let stream = match known {
             Some(known) => {
                 known.next = next;
                 if known.entered.part != self.part {
@@ -189,8 +168,10 @@ impl WriterCache {
     }
 
     fn enter_category(&mut self, index: &HotIndex, name: &str) -> Result<Category, IndexFull> {
-        if let Some(last) = self.last_category.get(name).filter(|last| last.entered.part == self.part) {
-            return Ok(last);
+        if let Some((_, last)) = self.categories.at(self.last_category, 0, name.as_bytes())
+            && last.entered.part == self.part
+        {
+            return Ok(*last);
         }
         let hash = category_hash(self.seed, name);
         let category = match self.categories.get(hash, 0, name.as_bytes()) {
@@ -211,12 +192,14 @@ impl WriterCache {
                 category
             }
         };
-        self.last_category.set(name, category);
+        self.last_category = self.categories.find(hash, 0, name.as_bytes()).unwrap_or_default();
         Ok(category)
     }
 
     fn enter_name(&mut self, index: &HotIndex, name: &str) -> Result<u32, IndexFull> {
-        if let Some(last) = self.last_name.get(name) {
+        if let Some((_, last)) = self.names.at(self.last_name, 0, name.as_bytes())
+            && last.part == self.part
+        {
             return Ok(last.number);
         }
         let hash = name_hash(self.seed, name);
@@ -233,7 +216,7 @@ impl WriterCache {
                 entered
             }
         };
-        self.last_name.set(name, entered);
+        self.last_name = self.names.find(hash, 0, name.as_bytes()).unwrap_or_default();
         Ok(entered.number)
     }
 
@@ -241,6 +224,30 @@ impl WriterCache {
     pub(crate) fn bytes(&self) -> u64 {
         self.categories.bytes() + self.streams.bytes() + self.names.bytes()
     }
+}
+
+/// The hash of a stream, and what is known of it. Looks first where the last one was found.
+fn known_stream<'k>(
+    streams: &'k mut Known<Stream>,
+    last: &mut Place,
+    seed: u64,
+    category: &Category,
+    stream: &str,
+) -> (u64, Option<&'k mut Stream>) {
+    let (owner, key) = (category.owner, stream.as_bytes());
+    // Asked again because one look's outcome cannot be both looked at and returned.
+    let hash = match streams.at(*last, owner, key) {
+        Some((hash, _)) => hash,
+        None => {
+            let hash = hash_in_category(seed, category.hash, stream);
+            match streams.find(hash, owner, key) {
+                Some(found) => *last = found,
+                None => return (hash, None),
+            }
+            hash
+        }
+    };
+    (hash, streams.at(*last, owner, key).map(|(_, known)| known))
 }
 
 #[cfg(test)]
