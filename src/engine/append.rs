@@ -82,15 +82,16 @@ impl Engine {
         self.judge(seat, append, positions)?;
         let positions: &[u64] = positions;
         let recorded_at = now.max(seat.recorded_at);
+        let events = append.event_count();
         let mut receipt = Receipt {
             transaction_id: append.id.cloned(),
             basis: Revision::new(seat.sequence),
-            count: u32::try_from(append.event_count()).unwrap_or(u32::MAX),
+            count: u32::try_from(events).unwrap_or(u32::MAX),
             recorded_at,
             durability: self.settings.durability,
             last_position: None,
             repeat: false,
-            clock_behind: seat.recorded_at.saturating_since(now) > CLOCK_TOLERANCE,
+            clock_behind: seat.recorded_at > now && seat.recorded_at.saturating_since(now) > CLOCK_TOLERANCE,
         };
         if receipt.count == 0 && append.records.is_empty() {
             return Ok(receipt);
@@ -102,7 +103,7 @@ impl Engine {
             attributes: append.attributes,
             records: append.records,
         };
-        let events = || Incomings::new(append.parts, positions);
+        let events = || Incomings { parts: append.parts, positions, part: 0, event: 0, rest: events };
         self.put_transaction(seat, source, recorded_at, &events)?;
         Ok(receipt)
     }
@@ -386,13 +387,6 @@ struct Incomings<'a> {
     part: usize,
     event: usize,
     rest: usize,
-}
-
-impl<'a> Incomings<'a> {
-    fn new(parts: &'a [AppendPart<'a>], positions: &'a [u64]) -> Self {
-        let rest = parts.iter().map(|part| part.events.len()).sum();
-        Self { parts, positions, part: 0, event: 0, rest }
-    }
 }
 
 impl<'a> Iterator for Incomings<'a> {

@@ -82,7 +82,12 @@ struct Record<V> {
 
 impl<V> Record<V> {
     fn is(&self, hash: u64, owner: u32, key: &[u8]) -> bool {
-        self.hash == hash && self.owner == owner && self.key.bytes() == key
+        self.hash == hash && self.is_of(owner, key)
+    }
+
+    #[inline]
+    fn is_of(&self, owner: u32, key: &[u8]) -> bool {
+        self.owner == owner && self.key.bytes() == key
     }
 }
 
@@ -104,8 +109,7 @@ impl<V> Known<V> {
     /// What is known of a name.
     pub(super) fn get(&mut self, hash: u64, owner: u32, key: &[u8]) -> Option<&mut V> {
         let place = self.find(hash, owner, key)?;
-        let shard = self.shards.get_mut(place.shard)?;
-        shard.young.records.get_bucket_mut(place.bucket).map(|record| &mut record.value)
+        self.value(place)
     }
 
     /// Where a name is, for [`Known::at`].
@@ -125,11 +129,27 @@ impl<V> Known<V> {
         bucket.map(|bucket| Place { shard: number, bucket })
     }
 
-    /// What is known of a name that was found there, and its hash; `None` if another one is there now.
+    /// What is known of a name that was found there; `None` if another one is there now.
     #[inline]
-    pub(super) fn at(&mut self, place: Place, owner: u32, key: &[u8]) -> Option<(u64, &mut V)> {
-        let record = self.shards.get_mut(place.shard)?.young.records.get_bucket_mut(place.bucket)?;
-        (record.owner == owner && record.key.bytes() == key).then_some((record.hash, &mut record.value))
+    pub(super) fn at(&mut self, place: Place, owner: u32, key: &[u8]) -> Option<&mut V> {
+        self.record(place).filter(|record| record.is_of(owner, key)).map(|record| &mut record.value)
+    }
+
+    /// The hash of a name, if it is the one that was found there.
+    #[inline]
+    pub(super) fn hash_at(&mut self, place: Place, owner: u32, key: &[u8]) -> Option<u64> {
+        self.record(place).filter(|record| record.is_of(owner, key)).map(|record| record.hash)
+    }
+
+    /// What is known of the name that was found there just now.
+    #[inline]
+    pub(super) fn value(&mut self, place: Place) -> Option<&mut V> {
+        self.record(place).map(|record| &mut record.value)
+    }
+
+    #[inline]
+    fn record(&mut self, place: Place) -> Option<&mut Record<V>> {
+        self.shards.get_mut(place.shard)?.young.records.get_bucket_mut(place.bucket)
     }
 
     /// Takes in a name that is not known.

@@ -9,6 +9,9 @@ use super::known::{Known, Place};
 /// Categories that are known at most, and names.
 const FEW: usize = 1 << 16;
 
+/// Categories and names that are looked for first.
+const RECENT: usize = 32;
+
 /// The writer's memory. Holds what the indexes hold, or less: what it does not know they do.
 #[derive(Debug)]
 pub(crate) struct WriterCache {
@@ -23,9 +26,30 @@ pub(crate) struct WriterCache {
     /// The number that the next category gets.
     next_owner: u32,
     /// Where what was asked for last is known, which mostly is asked for next.
-    last_category: Place,
     last_stream: Place,
-    last_name: Place,
+    recent_categories: Recent,
+    recent_names: Recent,
+}
+
+/// Where a few names are known that were asked for lately. They are told apart by what needs no hash.
+#[derive(Debug, Default)]
+struct Recent([Place; RECENT]);
+
+impl Recent {
+    fn slot(name: &str) -> usize {
+        let last = name.as_bytes().last().copied().unwrap_or_default();
+        (name.len() + usize::from(last)) % RECENT
+    }
+
+    fn get(&self, name: &str) -> Place {
+        self.0.get(Self::slot(name)).copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, name: &str, place: Option<Place>) {
+        if let (Some(slot), Some(place)) = (self.0.get_mut(Self::slot(name)), place) {
+            *slot = place;
+        }
+    }
 }
 
 /// Where something is entered.
@@ -63,9 +87,9 @@ impl WriterCache {
             streams: Known::new(bound, complete),
             names: Known::new(bound.min(FEW), false),
             next_owner: 0,
-            last_category: Place::default(),
             last_stream: Place::default(),
-            last_name: Place::default(),
+            recent_categories: Recent::default(),
+            recent_names: Recent::default(),
         }
     }
 
@@ -91,11 +115,12 @@ impl WriterCache {
     }
 
     fn known_category(&mut self, name: &str) -> Option<Category> {
-        if let Some((_, last)) = self.categories.at(self.last_category, 0, name.as_bytes()) {
-            return Some(*last);
+        if let Some(recent) = self.categories.at(self.recent_categories.get(name), 0, name.as_bytes()) {
+            return Some(*recent);
         }
-        self.last_category = self.categories.find(category_hash(self.seed, name), 0, name.as_bytes())?;
-        self.categories.at(self.last_category, 0, name.as_bytes()).map(|(_, found)| *found)
+        let place = self.categories.find(category_hash(self.seed, name), 0, name.as_bytes())?;
+        self.recent_categories.set(name, Some(place));
+        self.categories.value(place).copied()
     }
 
     /// Enters the events of the frame at `offset` into the index that is being filled, and notes their positions.
@@ -168,10 +193,10 @@ impl WriterCache {
     }
 
     fn enter_category(&mut self, index: &HotIndex, name: &str) -> Result<Category, IndexFull> {
-        if let Some((_, last)) = self.categories.at(self.last_category, 0, name.as_bytes())
-            && last.entered.part == self.part
+        if let Some(recent) = self.categories.at(self.recent_categories.get(name), 0, name.as_bytes())
+            && recent.entered.part == self.part
         {
-            return Ok(*last);
+            return Ok(*recent);
         }
         let hash = category_hash(self.seed, name);
         let category = match self.categories.get(hash, 0, name.as_bytes()) {
@@ -192,15 +217,15 @@ impl WriterCache {
                 category
             }
         };
-        self.last_category = self.categories.find(hash, 0, name.as_bytes()).unwrap_or_default();
+        self.recent_categories.set(name, self.categories.find(hash, 0, name.as_bytes()));
         Ok(category)
     }
 
     fn enter_name(&mut self, index: &HotIndex, name: &str) -> Result<u32, IndexFull> {
-        if let Some((_, last)) = self.names.at(self.last_name, 0, name.as_bytes())
-            && last.part == self.part
+        if let Some(recent) = self.names.at(self.recent_names.get(name), 0, name.as_bytes())
+            && recent.part == self.part
         {
-            return Ok(last.number);
+            return Ok(recent.number);
         }
         let hash = name_hash(self.seed, name);
         let entered = match self.names.get(hash, 0, name.as_bytes()) {
@@ -216,7 +241,7 @@ impl WriterCache {
                 entered
             }
         };
-        self.last_name = self.names.find(hash, 0, name.as_bytes()).unwrap_or_default();
+        self.recent_names.set(name, self.names.find(hash, 0, name.as_bytes()));
         Ok(entered.number)
     }
 
@@ -235,19 +260,13 @@ fn known_stream<'k>(
     stream: &str,
 ) -> (u64, Option<&'k mut Stream>) {
     let (owner, key) = (category.owner, stream.as_bytes());
-    // Asked again because one look's outcome cannot be both looked at and returned.
-    let hash = match streams.at(*last, owner, key) {
-        Some((hash, _)) => hash,
-        None => {
-            let hash = hash_in_category(seed, category.hash, stream);
-            match streams.find(hash, owner, key) {
-                Some(found) => *last = found,
-                None => return (hash, None),
-            }
-            hash
-        }
-    };
-    (hash, streams.at(*last, owner, key).map(|(_, known)| known))
+    if let Some(hash) = streams.hash_at(*last, owner, key) {
+        return (hash, streams.value(*last));
+    }
+    let hash = hash_in_category(seed, category.hash, stream);
+    let Some(found) = streams.find(hash, owner, key) else { return (hash, None) };
+    *last = found;
+    (hash, streams.value(found))
 }
 
 #[cfg(test)]
