@@ -82,15 +82,16 @@ impl Engine {
         self.judge(seat, append, positions)?;
         let positions: &[u64] = positions;
         let recorded_at = now.max(seat.recorded_at);
+        let events = append.event_count();
         let mut receipt = Receipt {
             transaction_id: append.id.cloned(),
             basis: Revision::new(seat.sequence),
-            count: u32::try_from(append.event_count()).unwrap_or(u32::MAX),
+            count: u32::try_from(events).unwrap_or(u32::MAX),
             recorded_at,
             durability: self.settings.durability,
             last_position: None,
             repeat: false,
-            clock_behind: seat.recorded_at.saturating_since(now) > CLOCK_TOLERANCE,
+            clock_behind: seat.recorded_at > now && seat.recorded_at.saturating_since(now) > CLOCK_TOLERANCE,
         };
         if receipt.count == 0 && append.records.is_empty() {
             return Ok(receipt);
@@ -102,7 +103,7 @@ impl Engine {
             attributes: append.attributes,
             records: append.records,
         };
-        let events = || Incomings::new(append.parts, positions);
+        let events = || Incomings { parts: append.parts, positions, part: 0, event: 0, rest: events };
         self.put_transaction(seat, source, recorded_at, &events)?;
         Ok(receipt)
     }
@@ -174,20 +175,20 @@ impl Engine {
     /// Judges the conditions of all parts, and finds the position of each part's first event.
     fn judge(&self, seat: &mut Seat, append: &Append<'_>, positions: &mut Vec<u64>) -> Result<(), AppendError> {
         let many = append.parts.len() > FEW_PARTS;
-        let mut next_of: HashMap<&Stream, u64> = HashMap::new();
+        let mut next_of: Option<HashMap<&Stream, u64>> = many.then(HashMap::new);
         for (index, part) in append.parts.iter().enumerate() {
             let before = self.known_position(seat, part.stream)?;
             if !part.condition.is_any() {
                 self.judge_part(seat, part.stream, part.condition, before)?;
             }
-            let first = if many {
+            let first = if let Some(next_of) = &next_of {
                 next_of.get(part.stream).copied()
             } else {
                 let earlier = append.parts.iter().zip(&*positions).take(index).rfind(|(e, _)| e.stream == part.stream);
                 earlier.map(|(earlier, first)| first + earlier.events.len() as u64)
             };
             let first = first.unwrap_or(before);
-            if many {
+            if let Some(next_of) = &mut next_of {
                 next_of.insert(part.stream, first + part.events.len() as u64);
             }
             positions.push(first);
@@ -197,7 +198,10 @@ impl Engine {
 
     fn judge_part(&self, seat: &Seat, stream: &Stream, condition: &Condition, next: u64) -> Result<(), AppendError> {
         let last = next.checked_sub(1).map(Position::new);
-        let verdict = if condition.needs_event() && last.is_some() {
+        let verdict = if !condition.needs_event() {
+            // No code but our own judges, so none can call the store.
+            condition.judge(last, None)
+        } else if last.is_some() {
             self.with_last_event(seat, stream, |event| reentry::judging(|| condition.judge(last, Some(event))))?
         } else {
             reentry::judging(|| condition.judge(last, None))
@@ -385,16 +389,10 @@ struct Incomings<'a> {
     rest: usize,
 }
 
-impl<'a> Incomings<'a> {
-    fn new(parts: &'a [AppendPart<'a>], positions: &'a [u64]) -> Self {
-        let rest = parts.iter().map(|part| part.events.len()).sum();
-        Self { parts, positions, part: 0, event: 0, rest }
-    }
-}
-
 impl<'a> Iterator for Incomings<'a> {
     type Item = EventSource<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<EventSource<'a>> {
         loop {
             let part = self.parts.get(self.part)?;

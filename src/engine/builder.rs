@@ -31,7 +31,6 @@ pub(super) struct Built {
 pub(super) struct Builder<'p> {
     /// Where index files are looked for; who reads every byte looks for none.
     disk: Option<&'p dyn Disk>,
-    index_seed: u64,
     /// Whether positions are checked too: what verifying does beyond opening.
     thorough: bool,
     pub(super) segments: Vec<LiveSegment>,
@@ -48,15 +47,14 @@ pub(super) struct Builder<'p> {
 
 impl<'p> Builder<'p> {
     /// For opening a store, by what its index files say where there are some.
-    pub(super) fn opening(disk: &'p dyn Disk, index_seed: u64) -> Self {
-        Self { disk: Some(disk), index_seed, ..Self::thorough() }.checking_positions(false)
+    pub(super) fn opening(disk: &'p dyn Disk) -> Self {
+        Self { disk: Some(disk), ..Self::thorough() }.checking_positions(false)
     }
 
     /// For reading every byte.
     pub(super) fn thorough() -> Self {
         Self {
             disk: None,
-            index_seed: 0,
             thorough: true,
             segments: Vec::new(),
             records: Records::new(),
@@ -129,7 +127,7 @@ impl Visitor for Builder<'_> {
     fn segment(&mut self, header: &SegmentHeader, file: &Arc<dyn DiskFile>, start: &Start) -> Result<(), IoFailure> {
         self.seed = IdSeed::of(&header.store_id);
         let (file, region) = (Arc::clone(file), file.region()?);
-        self.segments.push(LiveSegment::empty(header.clone(), file, region, *start, self.index_seed));
+        self.segments.push(LiveSegment::empty(header.clone(), file, region, *start, 0));
         Ok(())
     }
 

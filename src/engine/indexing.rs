@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// Segments without an index file that there may be beside the one in use, before the writer is made to wait.
 pub(super) const UNINDEXED_MOST: usize = 4;
 /// Bytes of a part at most, before another begins: few enough to be read at once after a crash.
-pub(super) const PART_BYTES: u64 = 8 << 20;
+pub(super) const PART_BYTES: u64 = 16 << 20;
 /// Parts of a segment of the greatest length, at least.
 pub(super) const PARTS_A_SEGMENT: u64 = 8;
 
@@ -270,7 +270,7 @@ impl Engine {
             Arc::clone(&segment.file),
             Arc::clone(&segment.region),
             start,
-            self.index_seed,
+            segment.streams_expected(),
         ));
         let _ = segment.sealed_end.set(seat.end);
         seat.known.begin_part();

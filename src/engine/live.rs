@@ -4,7 +4,7 @@ use super::indexing;
 use crate::disk::{DiskFile, Region};
 use crate::format::segment_header::SegmentHeader;
 use crate::index::sealed::{Damaged, IndexBytes, SealedIndex};
-use crate::index::{HotIndex, PartIndex};
+use crate::index::{HotIndex, PartIndex, hash_seed};
 use crate::segment::Start;
 use crate::vocabulary::error::{Corruption, ReadError};
 use parking_lot::Mutex;
@@ -51,16 +51,22 @@ impl LiveSegment {
         }
     }
 
-    /// A part whose frames are still to come.
+    /// A part whose frames are still to come, with events of about so many streams.
     pub(crate) fn empty(
         header: SegmentHeader,
         file: Arc<dyn DiskFile>,
         region: Arc<Region>,
         start: Start,
-        index_seed: u64,
+        streams: u32,
     ) -> Self {
-        let index = PartIndex::Hot(Box::new(HotIndex::new(start.chain.sequence, index_seed)));
+        let seed = hash_seed(&header.store_id);
+        let index = PartIndex::Hot(Box::new(HotIndex::new(start.chain.sequence, seed, streams)));
         Self::new(header, file, region, start, index)
+    }
+
+    /// The streams that the part after this one may have events of: as many, and some.
+    pub(crate) fn streams_expected(&self) -> u32 {
+        self.index.hot().map_or(0, |hot| hot.stream_count().saturating_add(hot.stream_count() / 8))
     }
 
     /// The number of the part's first event.

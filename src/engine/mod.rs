@@ -85,9 +85,7 @@ pub(crate) struct Engine {
     disk: Arc<dyn Disk>,
     store_id: [u8; 16],
     seed: IdSeed,
-    /// Seeds the hash tables of the indexes in memory.
-    index_seed: u64,
-    /// Seeds the hashes that index files hold.
+    /// Seeds the hashes of names and ids.
     hash_seed: u64,
     /// What readers may see.
     horizon: Horizon<LiveSegment>,

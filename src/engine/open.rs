@@ -7,7 +7,7 @@ use super::commit::Commit;
 use super::horizon::Horizon;
 use super::housekeeping::Chores;
 use super::indexing::{Indexed, PART_BYTES, PARTS_A_SEGMENT};
-use super::rotate::{Slot, new_header, random_word};
+use super::rotate::{Slot, new_header};
 use super::seat::Seat;
 use super::{Engine, LiveSegment, Records};
 use crate::disk::{self, Disk, FileSystem, ForkGuard, RealDisk};
@@ -147,8 +147,7 @@ pub(crate) fn open_without_chores(disk: Arc<dyn Disk>, options: &Options) -> Res
         path: disk.path().to_owned(),
         process: disk::lock_holder(disk.path()),
     })?;
-    let index_seed = random_word(&*disk);
-    let mut builder = Builder::opening(&*disk, index_seed);
+    let mut builder = Builder::opening(&*disk);
     let reading = match log::read(&*disk, !read_only, &mut builder)? {
         // Looked at before the lock was had, too: somebody may have made a store since then.
         Some(_) if options.mode == OpenMode::CreateNew => {
@@ -162,7 +161,7 @@ pub(crate) fn open_without_chores(disk: Arc<dyn Disk>, options: &Options) -> Res
         None => {
             remove_temporary(&*disk)?;
             create_store(&*disk, options)?;
-            builder = Builder::opening(&*disk, index_seed);
+            builder = Builder::opening(&*disk);
             let created = log::read(&*disk, true, &mut builder)?;
             created.ok_or_else(|| OpenError::NotFound { path: disk.path().to_owned() })?
         }
@@ -175,7 +174,7 @@ pub(crate) fn open_without_chores(disk: Arc<dyn Disk>, options: &Options) -> Res
         remove_unused_indexes(&*disk, &builder.index_files);
     }
     let built = builder.built();
-    let engine = Arc::new(assemble(disk, options, strict_names, built, &reading, index_seed)?);
+    let engine = Arc::new(assemble(disk, options, strict_names, built, &reading)?);
     *engine.lock.lock() = Some(lock);
     Ok(engine)
 }
@@ -254,9 +253,8 @@ fn assemble(
     strict_names: bool,
     builder: Built,
     reading: &Reading,
-    index_seed: u64,
 ) -> Result<Engine, OpenError> {
-    let segments = live_segments(builder.segments, reading, index_seed);
+    let segments = live_segments(builder.segments, reading);
     let (Some(last), Some(end)) = (segments.last(), reading.segments.last()) else {
         return Err(OpenError::NotFound { path: disk.path().to_owned() });
     };
@@ -293,7 +291,6 @@ fn assemble(
         disk,
         store_id,
         seed: IdSeed::of(&store_id),
-        index_seed,
         horizon: Horizon::new(segments, place, chain.sequence),
         durable: CachePadded::new(Mark::new(durable.0.pack())),
         durable_revision: Mark::new(durable.1),
@@ -318,13 +315,13 @@ fn assemble(
 }
 
 /// The parts of the log as they were read, up to where it ends. The last one is there to be added to.
-fn live_segments(parts: Vec<LiveSegment>, reading: &Reading, index_seed: u64) -> Vec<Arc<LiveSegment>> {
+fn live_segments(parts: Vec<LiveSegment>, reading: &Reading) -> Vec<Arc<LiveSegment>> {
     let mut live: Vec<Arc<LiveSegment>> = parts.into_iter().map(Arc::new).collect();
     let Some(end) = reading.segments.last() else { return live };
     if let Some(last) = live.last().filter(|last| last.index().hot().is_none()) {
         let start = Start { offset: end.end, previous_end: 0, chain: reading.chain };
         let (file, region) = (Arc::clone(&last.file), Arc::clone(&last.region));
-        live.push(Arc::new(LiveSegment::empty(last.header.clone(), file, region, start, index_seed)));
+        live.push(Arc::new(LiveSegment::empty(last.header.clone(), file, region, start, 0)));
     }
     for recovered in &reading.segments {
         let parts = live.iter().filter(|part| part.header.number == recovered.header.number);

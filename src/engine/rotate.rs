@@ -65,7 +65,7 @@ impl Engine {
         let previous_end = seat.end;
         let start = Start::of_segment(previous_end, seat.chain(self.durable_place()));
         let Prepared { header, file, region } = next;
-        seat.segment = Arc::new(LiveSegment::empty(header, file, region, start, self.index_seed));
+        seat.segment = Arc::new(LiveSegment::empty(header, file, region, start, seat.segment.streams_expected()));
         seat.end = HEADER_BYTES;
         seat.known.begin_part();
         self.extend_list(&seat.segment);
@@ -218,7 +218,7 @@ pub(super) fn new_header(disk: &dyn Disk, store_id: [u8; 16], number: u64, lengt
 }
 
 /// Eight random bytes.
-pub(super) fn random_word(disk: &dyn Disk) -> u64 {
+fn random_word(disk: &dyn Disk) -> u64 {
     let (low, high) = uuid::Uuid::from_bytes(disk.random()).as_u64_pair();
     low ^ high.rotate_left(32)
 }

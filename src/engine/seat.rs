@@ -210,7 +210,8 @@ impl Engine {
     /// Puts the frame in `seat.frame` into the log, after its events were indexed: staged with `Sync`, else written and visible.
     pub(super) fn put_frame(&self, seat: &mut Seat, added: &Added<'_>) -> Result<(), AppendError> {
         let length = aligned(seat.frame.len() as u64);
-        seat.frame.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
+        let padding = length - seat.frame.len() as u64;
+        seat.frame.extend_from_slice([0; 8].get(..usize::try_from(padding).unwrap_or(0)).unwrap_or_default());
         if self.is_sync() {
             seat.stage();
             seat.records.extend_from_slice(added.records);

@@ -168,6 +168,7 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
 }
 
 /// Writes a variable-length number.
+#[inline]
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(low_bits(value) | 0x80);
@@ -186,6 +187,7 @@ pub(crate) fn put_signed_varint(out: &mut Vec<u8>, value: i64) {
 }
 
 /// Writes a run of bytes behind its length.
+#[inline]
 pub(crate) fn put_run(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);

@@ -78,9 +78,9 @@ pub(crate) fn transaction<'a>(
     header.flags |= flags(source.id.is_some(), source.attributes, source.records);
     if count > 1 {
         header.flags |= TABLE;
-        out.resize(TABLE_HEADER_BYTES, 0);
+        out.extend_from_slice(&[0; TABLE_HEADER_BYTES]);
     } else {
-        out.resize(HEADER_BYTES, 0);
+        out.extend_from_slice(&[0; HEADER_BYTES]);
     }
     put_sections(out, source.id, source.attributes, source.records);
     if count > 1 {
@@ -137,8 +137,12 @@ fn finish(out: &mut [u8], mut header: FrameHeader, context: &Context) -> Result<
     header.length = length(out)?;
     let covered = if header.has_table() { header.covered } else { header.length } as usize;
     let bytes = header.encode();
-    if let Some((slot, bytes)) = out.get_mut(..header.header_bytes()).zip(bytes.get(..header.header_bytes())) {
-        slot.copy_from_slice(bytes);
+    if header.has_table() {
+        if let Some(slot) = out.first_chunk_mut::<TABLE_HEADER_BYTES>() {
+            *slot = bytes;
+        }
+    } else if let Some((slot, bytes)) = out.first_chunk_mut::<HEADER_BYTES>().zip(bytes.first_chunk()) {
+        *slot = *bytes;
     }
     Ok(seal(out, covered, context.salt, context.place.offset))
 }

@@ -88,8 +88,8 @@ pub(crate) fn put(out: &mut Vec<u8>, event: &EventSource<'_>, shared: Shared, re
         | set(event.payload.schema_version.is_some(), flag::SCHEMA_VERSION)
         | set(!event.attributes.is_empty(), flag::ATTRIBUTES)
         | set(event.metadata.is_some(), flag::METADATA);
-    out.extend_from_slice(&flags.to_le_bytes());
-    out.push(kind_code(event.payload.kind));
+    let [low, high] = flags.to_le_bytes();
+    out.extend_from_slice(&[low, high, kind_code(event.payload.kind)]);
     put_varint(out, event.position);
     match event.id.map(|id| &id.0) {
         Some(IdRepr::Uuid(bytes)) => out.extend_from_slice(bytes),
@@ -117,7 +117,9 @@ pub(crate) fn put(out: &mut Vec<u8>, event: &EventSource<'_>, shared: Shared, re
             None => put_time(out, event.occurred_at),
         }
     }
-    put_extras(out, event);
+    if flags & EXTRAS != 0 {
+        put_extras(out, event);
+    }
     out.extend_from_slice(event.payload.bytes);
 }
 

@@ -103,6 +103,7 @@ pub(crate) fn flags(has_id: bool, attributes: &Attributes, records: &[SystemReco
 }
 
 /// Writes the sections of a transaction.
+#[inline]
 pub(crate) fn put_sections(
     out: &mut Vec<u8>,
     id: Option<(&str, Digest)>,

@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 /// Sets hashes of one kind apart from those of another.
 const TRANSACTIONS: u64 = 0x7472_616e_7361_6374;
 const EVENT_IDS: u64 = 0x6576_656e_7420_6964;
+const NAMES: u64 = 0x6e61_6d65_735f_6f66;
 
 /// The seed of a store's hashes. The store's id is random, so nobody can choose names that collide in all stores.
 pub(crate) fn hash_seed(store_id: &[u8; 16]) -> u64 {
@@ -25,6 +26,11 @@ pub(crate) fn hash_in_category(seed: u64, category_hash: u64, stream: &str) -> u
 /// The hash of a stream.
 pub(crate) fn stream_hash(seed: u64, category: &str, stream: &str) -> u64 {
     hash_in_category(seed, category_hash(seed, category), stream)
+}
+
+/// The hash of an event's name.
+pub(crate) fn name_hash(seed: u64, name: &str) -> u64 {
+    xxh3_64_with_seed(name.as_bytes(), seed ^ NAMES)
 }
 
 /// The hash of a transaction's id.

@@ -1,17 +1,20 @@
 //! The index of one segment, in memory: built as the segment is written or recovered.
 
 use super::chunks::Chunks;
-use super::dictionary::{Dictionary, Entry};
+use super::dictionary::{Dictionary, Entry, Label};
+use super::hash::{category_hash, name_hash, stream_hash};
 use super::postings::{Pool, PoolFull, RunPlace};
 use super::transactions::TransactionIds;
 use crate::format::bytes::same;
 use crate::vocabulary::sync::{AtomicU32, AtomicU64, Ordering};
 
-/// Where a segment's events are: by number, by stream, category and name, streams by name alone, transactions by id.
+/// Where a segment's events are: by number, by stream, category and name, transactions by id.
 #[derive(Debug)]
 pub(crate) struct HotIndex {
     /// The number of the segment's first event.
     base: u64,
+    /// The seed of the hashes of names, which is the store's: the writer has mostly reckoned them before.
+    seed: u64,
     /// For every event, the address of its frame: offset in units of eight bytes.
     frames: Chunks<AtomicU32>,
     /// How many events there are, staged ones included.
@@ -21,8 +24,6 @@ pub(crate) struct HotIndex {
     categories: Dictionary,
     /// Streams, owned by their category's number; `first` is the position of the first event in this segment.
     streams: Dictionary,
-    /// Stream names without their categories; their postings are the numbers of the streams.
-    stream_names: Dictionary,
     names: Dictionary,
     ids: TransactionIds,
     pool: Pool,
@@ -119,17 +120,18 @@ impl From<PoolFull> for IndexFull {
 }
 
 impl HotIndex {
-    /// The index of a segment whose first event will have the number `base`.
-    pub(crate) fn new(base: u64, seed: u64) -> Self {
+    /// The index of a segment whose first event will have the number `base`. The seed is [`hash_seed`](super::hash_seed) of the
+    /// store's id. So many streams it takes before a table grows.
+    pub(crate) fn new(base: u64, seed: u64, streams: u32) -> Self {
         Self {
             base,
+            seed,
             frames: Chunks::default(),
             count: AtomicU32::new(0),
             transactions: AtomicU64::new(0),
-            categories: Dictionary::new(seed),
-            streams: Dictionary::new(seed ^ 1),
-            stream_names: Dictionary::new(seed ^ 2),
-            names: Dictionary::new(seed ^ 3),
+            categories: Dictionary::with_room(0),
+            streams: Dictionary::with_room(streams),
+            names: Dictionary::with_room(0),
             ids: TransactionIds::new(seed ^ 4),
             pool: Pool::default(),
         }
@@ -150,6 +152,11 @@ impl HotIndex {
         self.transactions.load(Ordering::Relaxed)
     }
 
+    /// How many streams are in the segment.
+    pub(crate) fn stream_count(&self) -> u32 {
+        self.streams.len()
+    }
+
     /// Adds the events of the frame at `offset`, in order. For the writer alone. Readers see them once the revision says so.
     pub(crate) fn add<'a>(
         &self,
@@ -162,9 +169,11 @@ impl HotIndex {
         for event in events {
             // Events of one transaction mostly share stream and name with the one before: no need to look them up again.
             if previous.is_none_or(|known| !known.shares_names(&event)) {
-                let category = self.enter_category(event.category)?;
-                let stream = self.enter_stream(category, event.stream.as_bytes(), event.position)?;
-                filling.turn_to(EntryNumbers { category, stream, name: self.enter_name(event.name)? });
+                let category = self.enter_category(event.category, category_hash(self.seed, event.category))?;
+                let hash = stream_hash(self.seed, event.category, event.stream);
+                let stream = self.enter_stream(category, event.stream.as_bytes(), hash, event.position)?;
+                let name = self.enter_name(event.name, name_hash(self.seed, event.name))?;
+                filling.turn_to(EntryNumbers { category, stream, name });
             }
             filling.push()?;
             previous = Some(event);
@@ -179,25 +188,33 @@ impl HotIndex {
         Ok(Filling { index: self, address, before: ordinal, ordinal, entries: None })
     }
 
-    /// The number of a category, which is added if it is not there. For the writer alone, as the next two.
-    pub(super) fn enter_category(&self, category: &str) -> Result<u32, IndexFull> {
-        Ok(entered(&self.categories, category.as_bytes())?.0)
+    /// The number of a category, which is added if it is not there. For the writer alone, as the next three.
+    pub(super) fn enter_category(&self, category: &str, hash: u64) -> Result<u32, IndexFull> {
+        entered(&self.categories, category.as_bytes(), hash)
     }
 
     /// The number of a stream, whose next event stands at `position`, in the category of this number.
-    pub(super) fn enter_stream(&self, category: u32, stream: &[u8], position: u64) -> Result<u32, IndexFull> {
-        if let Some((number, _)) = self.streams.find(category, stream) {
-            return Ok(number);
+    pub(super) fn enter_stream(
+        &self,
+        category: u32,
+        stream: &[u8],
+        hash: u64,
+        position: u64,
+    ) -> Result<u32, IndexFull> {
+        match self.streams.find(category, stream, hash) {
+            Some(number) => Ok(number),
+            None => self.add_stream(category, stream, hash, position),
         }
-        let (number, _) = self.streams.add(category, stream, position)?;
-        let (_, same_name) = entered(&self.stream_names, stream)?;
-        same_name.push(&self.pool, number)?;
-        Ok(number)
+    }
+
+    /// The same for a stream that is not there.
+    pub(super) fn add_stream(&self, category: u32, stream: &[u8], hash: u64, position: u64) -> Result<u32, IndexFull> {
+        Ok(self.streams.add(category, stream, hash, position)?)
     }
 
     /// The number of an event's name.
-    pub(super) fn enter_name(&self, name: &str) -> Result<u32, IndexFull> {
-        Ok(entered(&self.names, name.as_bytes())?.0)
+    pub(super) fn enter_name(&self, name: &str, hash: u64) -> Result<u32, IndexFull> {
+        entered(&self.names, name.as_bytes(), hash)
     }
 
     /// The offset of the frame that holds the event with this number, be it staged or not.
@@ -209,32 +226,34 @@ impl HotIndex {
         Some(u64::from(self.frames.get(ordinal)?.load(Ordering::Relaxed)) << 3)
     }
 
+    fn category_number(&self, category: &str) -> Option<u32> {
+        self.categories.find(0, category.as_bytes(), category_hash(self.seed, category))
+    }
+
     /// The category of this name.
     pub(crate) fn category(&self, category: &str) -> Option<EntryId> {
-        self.categories.find(0, category.as_bytes()).map(|(number, _)| EntryId(Which::Category, number))
+        self.category_number(category).map(|number| EntryId(Which::Category, number))
     }
 
     /// The stream of this name in this category.
     pub(crate) fn stream(&self, category: &str, stream: &str) -> Option<EntryId> {
-        let (owner, _) = self.categories.find(0, category.as_bytes())?;
-        self.streams.find(owner, stream.as_bytes()).map(|(number, _)| EntryId(Which::Stream, number))
+        let owner = self.category_number(category)?;
+        let found = self.streams.find(owner, stream.as_bytes(), stream_hash(self.seed, category, stream));
+        found.map(|number| EntryId(Which::Stream, number))
     }
 
     /// The events of this name.
     #[cfg_attr(not(test), expect(dead_code, reason = "selectors, which come with the database, ask this"))]
     pub(crate) fn name(&self, name: &str) -> Option<EntryId> {
-        self.names.find(0, name.as_bytes()).map(|(number, _)| EntryId(Which::Name, number))
+        let found = self.names.find(0, name.as_bytes(), name_hash(self.seed, name));
+        found.map(|number| EntryId(Which::Name, number))
     }
 
-    /// The streams of this name, whatever their category.
+    /// The streams of this name, whatever their category. Looks at every stream: there are few, and this is seldom asked.
     #[cfg_attr(not(test), expect(dead_code, reason = "selectors, which come with the database, ask this"))]
     pub(crate) fn streams_named(&self, stream: &str) -> impl Iterator<Item = EntryId> {
-        let named = self.stream_names.find(0, stream.as_bytes()).map(|(_, entry)| entry);
-        let mut place = RunPlace::default();
-        let count = named.map_or(0, Entry::len);
-        (0..count).filter_map(move |index| {
-            named?.get(&self.pool, index, &mut place).map(|number| EntryId(Which::Stream, number))
-        })
+        let is_named = |number: &u32| self.streams.label(*number).is_some_and(|label| label.key() == stream.as_bytes());
+        (0..self.streams.len()).filter(is_named).map(|number| EntryId(Which::Stream, number))
     }
 
     fn entry(&self, id: EntryId) -> Option<&Entry> {
@@ -273,7 +292,7 @@ impl HotIndex {
 
     /// How many streams with an event below `sequence_number` have their first event of all here.
     pub(crate) fn born_streams(&self, sequence_number: u64) -> u64 {
-        self.entries_below(&self.streams, sequence_number).filter(|entry| entry.first() == 0).count() as u64
+        self.entries_below(&self.streams, sequence_number).filter(|(_, entry)| entry.first() == 0).count() as u64
     }
 
     /// The ordinals of an entry's events from `index` on: as many as fit and are there. Says how many.
@@ -293,23 +312,23 @@ impl HotIndex {
 
     /// The names of categories with an event below `sequence_number`.
     pub(crate) fn category_names(&self, sequence_number: u64) -> impl Iterator<Item = &[u8]> {
-        self.entries_below(&self.categories, sequence_number).map(Entry::key)
+        self.labels_below(&self.categories, sequence_number).map(Label::key)
     }
 
     /// The names of a category's streams with an event below `sequence_number`.
     pub(crate) fn stream_names(&self, category: &str, sequence_number: u64) -> impl Iterator<Item = &[u8]> {
-        let owner = self.categories.find(0, category.as_bytes()).map(|(number, _)| number);
-        self.entries_below(&self.streams, sequence_number)
-            .filter(move |entry| Some(entry.owner()) == owner)
-            .map(Entry::key)
+        let owner = self.category_number(category);
+        self.labels_below(&self.streams, sequence_number)
+            .filter(move |label| Some(label.owner()) == owner)
+            .map(Label::key)
     }
 
     /// Category and stream of all streams with an event below `sequence_number`.
     #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "as above"))]
     pub(crate) fn all_streams(&self, sequence_number: u64) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.entries_below(&self.streams, sequence_number).filter_map(|entry| {
-            let category = self.categories.entry(entry.owner())?;
-            Some((category.key(), entry.key()))
+        self.labels_below(&self.streams, sequence_number).filter_map(|label| {
+            let category = self.categories.label(label.owner())?;
+            Some((category.key(), label.key()))
         })
     }
 
@@ -317,11 +336,16 @@ impl HotIndex {
         &'a self,
         dictionary: &'a Dictionary,
         sequence_number: u64,
-    ) -> impl Iterator<Item = &'a Entry> {
+    ) -> impl Iterator<Item = (u32, &'a Entry)> {
         let limit = u32::try_from(sequence_number.saturating_sub(self.base)).unwrap_or(u32::MAX);
-        (0..dictionary.len()).filter_map(|number| dictionary.entry(number)).filter(move |entry| {
+        let entries = (0..dictionary.len()).filter_map(|number| Some((number, dictionary.entry(number)?)));
+        entries.filter(move |(_, entry)| {
             entry.get(&self.pool, 0, &mut RunPlace::default()).is_some_and(|ordinal| ordinal < limit)
         })
+    }
+
+    fn labels_below<'a>(&'a self, dictionary: &'a Dictionary, sequence_number: u64) -> impl Iterator<Item = &'a Label> {
+        self.entries_below(dictionary, sequence_number).filter_map(|(number, _)| dictionary.label(number))
     }
 
     /// The offsets of the frames whose transaction may have this id, staged ones included.
@@ -329,19 +353,19 @@ impl HotIndex {
         self.ids.candidates(id).map(|address| u64::from(address) << 3)
     }
 
-    /// Bytes of memory that the index takes, names apart.
+    /// Bytes of memory that the index takes, long names apart.
     pub(crate) fn bytes(&self) -> u64 {
-        let dictionaries = [&self.categories, &self.streams, &self.stream_names, &self.names];
+        let dictionaries = [&self.categories, &self.streams, &self.names];
         let entries: u64 = dictionaries.iter().map(|dictionary| dictionary.bytes()).sum();
         entries + self.frames.bytes() + self.pool.bytes() + self.ids.bytes()
     }
 }
 
-/// The entry of a name without an owner, added where it is not there.
-fn entered<'d>(dictionary: &'d Dictionary, key: &[u8]) -> Result<(u32, &'d Entry), IndexFull> {
-    match dictionary.find(0, key) {
+/// The number of a name without an owner, added where it is not there.
+fn entered(dictionary: &Dictionary, key: &[u8], hash: u64) -> Result<u32, IndexFull> {
+    match dictionary.find(0, key, hash) {
         Some(found) => Ok(found),
-        None => Ok(dictionary.add(0, key, 0)?),
+        None => Ok(dictionary.add(0, key, hash, 0)?),
     }
 }
 
@@ -355,7 +379,7 @@ mod tests {
 
     #[test]
     fn events_are_found_by_number_stream_category_and_name() {
-        let index = HotIndex::new(100, 7);
+        let index = HotIndex::new(100, 7, 0);
         let events = [("a", "b-c", "n1"), ("a-b", "c", "n2"), ("a", "c", "n1"), ("a", "b-c", "n2")];
         let mut positions = std::collections::HashMap::new();
         for (number, (category, stream, name)) in events.iter().enumerate() {
@@ -384,7 +408,7 @@ mod tests {
 
     #[test]
     fn events_of_one_transaction_that_share_their_names_are_all_found() {
-        let index = HotIndex::new(0, 7);
+        let index = HotIndex::new(0, 7, 0);
         index.add(4_096, None, (0..3).map(|position| addition("a", "b", "n", position))).unwrap();
         for entry in [index.category("a"), index.stream("a", "b"), index.name("n")] {
             assert_eq!(index.count_below(entry.unwrap(), 3), 3, "{entry:?}");

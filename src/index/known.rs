@@ -1,5 +1,6 @@
 //! Names and what is known of each: a cache with a bound.
 
+use super::name::Name;
 use hashbrown::HashTable;
 
 /// Parts of a table at most, as a power of two: one grows at a time, so that no append waits for all of it to be moved.
@@ -62,53 +63,31 @@ impl<V> Generation<V> {
     }
 }
 
+/// Where a record was found. Others may move into its place.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    shard: usize,
+    bucket: usize,
+}
+
 /// Lies in one cache line: looking a name up mostly waits for that.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Record<V> {
     hash: u64,
     owner: u32,
-    key: Key,
+    key: Name<INLINE>,
     value: V,
-}
-
-/// A name: short ones need no memory of their own.
-#[derive(Debug)]
-enum Key {
-    Short(u8, [u8; INLINE]),
-    Long(Box<[u8]>),
-}
-
-impl Key {
-    fn new(bytes: &[u8]) -> Self {
-        let mut short = [0; INLINE];
-        match (short.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
-            (Some(room), Ok(length)) => {
-                room.copy_from_slice(bytes);
-                Key::Short(length, short)
-            }
-            _ => Key::Long(bytes.into()),
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Key::Short(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or_default(),
-            Key::Long(bytes) => bytes,
-        }
-    }
-
-    fn heap_bytes(&self) -> usize {
-        match self {
-            Key::Short(..) => 0,
-            Key::Long(bytes) => bytes.len(),
-        }
-    }
 }
 
 impl<V> Record<V> {
     fn is(&self, hash: u64, owner: u32, key: &[u8]) -> bool {
-        self.hash == hash && self.owner == owner && self.key.bytes() == key
+        self.hash == hash && self.is_of(owner, key)
+    }
+
+    #[inline]
+    fn is_of(&self, owner: u32, key: &[u8]) -> bool {
+        self.owner == owner && self.key.bytes() == key
     }
 }
 
@@ -129,16 +108,48 @@ impl<V> Known<V> {
 
     /// What is known of a name.
     pub(super) fn get(&mut self, hash: u64, owner: u32, key: &[u8]) -> Option<&mut V> {
-        let shard = self.shards.get_mut(shard_of(hash, self.shard_bits))?;
-        if !shard.old.records.is_empty() {
+        let place = self.find(hash, owner, key)?;
+        self.value(place)
+    }
+
+    /// Where a name is, for [`Known::at`].
+    pub(super) fn find(&mut self, hash: u64, owner: u32, key: &[u8]) -> Option<Place> {
+        let number = shard_of(hash, self.shard_bits);
+        let shard = self.shards.get_mut(number)?;
+        let is_it = |record: &Record<V>| record.is(hash, owner, key);
+        let mut bucket = shard.young.records.find_bucket_index(hash, is_it);
+        if bucket.is_none() && !shard.old.records.is_empty() {
             let before = shard.young.bytes() + shard.old.bytes();
-            if let Some(record) = shard.old.take(hash, owner, key) {
-                // The generation that lost one record has room for it, if need be: nothing is forgotten by being asked for.
-                shard.young.insert(record);
-                self.bytes = self.bytes - before + shard.young.bytes() + shard.old.bytes();
-            }
+            let record = shard.old.take(hash, owner, key)?;
+            // The generation that lost one record has room for it, if need be: nothing is forgotten by being asked for.
+            shard.young.insert(record);
+            self.bytes = self.bytes - before + shard.young.bytes() + shard.old.bytes();
+            bucket = shard.young.records.find_bucket_index(hash, is_it);
         }
-        shard.young.records.find_mut(hash, |record| record.is(hash, owner, key)).map(|record| &mut record.value)
+        bucket.map(|bucket| Place { shard: number, bucket })
+    }
+
+    /// What is known of a name that was found there; `None` if another one is there now.
+    #[inline]
+    pub(super) fn at(&mut self, place: Place, owner: u32, key: &[u8]) -> Option<&mut V> {
+        self.record(place).filter(|record| record.is_of(owner, key)).map(|record| &mut record.value)
+    }
+
+    /// The hash of a name, if it is the one that was found there.
+    #[inline]
+    pub(super) fn hash_at(&mut self, place: Place, owner: u32, key: &[u8]) -> Option<u64> {
+        self.record(place).filter(|record| record.is_of(owner, key)).map(|record| record.hash)
+    }
+
+    /// What is known of the name that was found there just now.
+    #[inline]
+    pub(super) fn value(&mut self, place: Place) -> Option<&mut V> {
+        self.record(place).map(|record| &mut record.value)
+    }
+
+    #[inline]
+    fn record(&mut self, place: Place) -> Option<&mut Record<V>> {
+        self.shards.get_mut(place.shard)?.young.records.get_bucket_mut(place.bucket)
     }
 
     /// Takes in a name that is not known.
@@ -150,7 +161,7 @@ impl<V> Known<V> {
             self.complete &= shard.old.records.is_empty();
             shard.old = std::mem::take(&mut shard.young);
         }
-        shard.young.insert(Record { hash, owner, key: Key::new(key), value });
+        shard.young.insert(Record { hash, owner, key: Name::new(key), value });
         self.bytes = self.bytes - before + shard.young.bytes() + shard.old.bytes();
     }
 

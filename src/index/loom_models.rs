@@ -2,7 +2,7 @@
 //!
 //! This is the code that ships, with chunks, tables and runs so small that a few names make them grow.
 
-use super::dictionary::Dictionary;
+use super::dictionary::{Dictionary, Entry};
 use super::hot::{Addition, HotIndex};
 use super::postings::{Pool, Postings, RunPlace};
 use super::transactions::TransactionIds;
@@ -55,20 +55,21 @@ fn loom_postings() {
 /// A second name makes the table grow, a third does not, while another thread looks for the first and the third: what is found is
 /// whole, and what was there before is found.
 fn dictionary(_: Flaw) {
-    let dictionary = Arc::new(Dictionary::new(42));
-    dictionary.add(5, b"a", 7).unwrap();
+    let dictionary = Arc::new(Dictionary::with_room(0));
+    dictionary.add(5, b"a", 1, 7).unwrap();
     let reader = {
         let dictionary = Arc::clone(&dictionary);
         loom::thread::spawn(move || {
-            if let Some((number, entry)) = dictionary.find(7, b"c") {
-                assert_eq!((number, entry.first()), (2, 9), "an entry that is found is whole");
+            let first = |number: u32| dictionary.entry(number).map(Entry::first);
+            if let Some(number) = dictionary.find(7, b"c", 3) {
+                assert_eq!((number, first(number)), (2, Some(9)), "an entry that is found is whole");
             }
-            let found = dictionary.find(5, b"a").map(|(number, entry)| (number, entry.first()));
-            assert_eq!(found, Some((0, 7)), "a name that was there before is found");
+            let found = dictionary.find(5, b"a", 1).map(|number| (number, first(number)));
+            assert_eq!(found, Some((0, Some(7))), "a name that was there before is found");
         })
     };
-    dictionary.add(6, b"b", 8).unwrap();
-    dictionary.add(7, b"c", 9).unwrap();
+    dictionary.add(6, b"b", 2, 8).unwrap();
+    dictionary.add(7, b"c", 3, 9).unwrap();
     reader.join().unwrap();
 }
 
@@ -87,18 +88,18 @@ fn loom_dictionary() {
 
 /// A name is added while another thread walks all entries that there are.
 fn walk(_: Flaw) {
-    let dictionary = Arc::new(Dictionary::new(42));
+    let dictionary = Arc::new(Dictionary::with_room(0));
     let reader = {
         let dictionary = Arc::clone(&dictionary);
         loom::thread::spawn(move || {
             for number in 0..dictionary.len() {
-                let entry = dictionary.entry(number).expect("an entry that is counted is there");
-                assert_eq!((entry.key(), entry.owner()), (&b"ab"[number as usize..][..1], 5 + number));
+                let label = dictionary.label(number).expect("a name that is counted is there");
+                assert_eq!((label.key(), label.owner()), (&b"ab"[number as usize..][..1], 5 + number));
             }
         })
     };
-    dictionary.add(5, b"a", 7).unwrap();
-    dictionary.add(6, b"b", 8).unwrap();
+    dictionary.add(5, b"a", 1, 7).unwrap();
+    dictionary.add(6, b"b", 2, 8).unwrap();
     reader.join().unwrap();
 }
 
@@ -163,7 +164,7 @@ fn segment_index(flaw: Flaw) {
 }
 
 fn add_and_look_up(flaw: Flaw) {
-    let shared = Arc::new((HotIndex::new(100, 7), Mark::new(101)));
+    let shared = Arc::new((HotIndex::new(100, 7, 0), Mark::new(101)));
     let add = |number: u64, shared: &(HotIndex, Mark)| {
         let addition = Addition { category: "c", stream: "s", name: "n", position: 5 + number };
         shared.0.add(4_096 + 64 * number, None, [addition].into_iter()).unwrap();

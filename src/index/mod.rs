@@ -11,6 +11,7 @@ mod hot;
 mod known;
 #[cfg(all(test, loom))]
 mod loom_models;
+mod name;
 mod part;
 mod postings;
 #[cfg_attr(

@@ -2,15 +2,15 @@
 //!
 //! Next positions of streams, and where streams, categories and names are entered in the index that is being filled.
 
-use super::hash::{category_hash, hash_in_category};
+use super::hash::{category_hash, hash_in_category, name_hash};
 use super::hot::{Addition, EntryNumbers, HotIndex, IndexFull};
-use super::known::Known;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use super::known::{Known, Place};
 
 /// Categories that are known at most, and names.
 const FEW: usize = 1 << 16;
-/// Sets hashes of names apart from those of categories.
-const NAMES: u64 = 0x6e61_6d65_735f_6f66;
+
+/// Categories and names that are looked for first.
+const RECENT: usize = 32;
 
 /// The writer's memory. Holds what the indexes hold, or less: what it does not know they do.
 #[derive(Debug)]
@@ -25,9 +25,31 @@ pub(crate) struct WriterCache {
     names: Known<Entered>,
     /// The number that the next category gets.
     next_owner: u32,
-    /// The category and the name that were asked for last, which mostly are asked for next.
-    last_category: Last<Category>,
-    last_name: Last<Entered>,
+    /// Where what was asked for last is known, which mostly is asked for next.
+    last_stream: Place,
+    recent_categories: Recent,
+    recent_names: Recent,
+}
+
+/// Where a few names are known that were asked for lately. They are told apart by what needs no hash.
+#[derive(Debug, Default)]
+struct Recent([Place; RECENT]);
+
+impl Recent {
+    fn slot(name: &str) -> usize {
+        let last = name.as_bytes().last().copied().unwrap_or_default();
+        (name.len() + usize::from(last)) % RECENT
+    }
+
+    fn get(&self, name: &str) -> Place {
+        self.0.get(Self::slot(name)).copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, name: &str, place: Option<Place>) {
+        if let (Some(slot), Some(place)) = (self.0.get_mut(Self::slot(name)), place) {
+            *slot = place;
+        }
+    }
 }
 
 /// Where something is entered.
@@ -54,27 +76,6 @@ struct Stream {
     entered: Entered,
 }
 
-/// A name, and what is known of it.
-#[derive(Debug, Default)]
-struct Last<V> {
-    name: String,
-    value: Option<V>,
-}
-
-impl<V: Copy> Last<V> {
-    fn get(&self, name: &str) -> Option<V> {
-        self.value.filter(|_| self.name == name)
-    }
-
-    fn set(&mut self, name: &str, value: V) {
-        if self.name != name {
-            self.name.clear();
-            self.name.push_str(name);
-        }
-        self.value = Some(value);
-    }
-}
-
 impl WriterCache {
     /// Knows nothing yet, and about `bound` streams at most later. `complete` if there is no event in the whole log.
     pub(crate) fn new(seed: u64, bound: usize, complete: bool) -> Self {
@@ -86,14 +87,14 @@ impl WriterCache {
             streams: Known::new(bound, complete),
             names: Known::new(bound.min(FEW), false),
             next_owner: 0,
-            last_category: Last::default(),
-            last_name: Last::default(),
+            last_stream: Place::default(),
+            recent_categories: Recent::default(),
+            recent_names: Recent::default(),
         }
     }
 
     /// Another index is being filled from now on.
     pub(crate) fn begin_part(&mut self) {
-        (self.last_category.value, self.last_name.value) = (None, None);
         match self.part.checked_add(1) {
             Some(part) => self.part = part,
             None => self.forget(),
@@ -109,17 +110,17 @@ impl WriterCache {
     pub(crate) fn next_position(&mut self, category: &str, stream: &str) -> Option<u64> {
         let unknown = (self.categories.is_complete() && self.streams.is_complete()).then_some(0);
         let Some(category) = self.known_category(category) else { return unknown };
-        let hash = hash_in_category(self.seed, category.hash, stream);
-        self.streams.get(hash, category.owner, stream.as_bytes()).map(|known| known.next).or(unknown)
+        let known = known_stream(&mut self.streams, &mut self.last_stream, self.seed, &category, stream).1;
+        known.map(|known| known.next).or(unknown)
     }
 
     fn known_category(&mut self, name: &str) -> Option<Category> {
-        if let Some(last) = self.last_category.get(name) {
-            return Some(last);
+        if let Some(recent) = self.categories.at(self.recent_categories.get(name), 0, name.as_bytes()) {
+            return Some(*recent);
         }
-        let found = *self.categories.get(category_hash(self.seed, name), 0, name.as_bytes())?;
-        self.last_category.set(name, found);
-        Some(found)
+        let place = self.categories.find(category_hash(self.seed, name), 0, name.as_bytes())?;
+        self.recent_categories.set(name, Some(place));
+        self.categories.value(place).copied()
     }
 
     /// Enters the events of the frame at `offset` into the index that is being filled, and notes their positions.
@@ -159,8 +160,8 @@ impl WriterCache {
             return;
         }
         let Some(category) = self.known_category(event.category) else { return };
-        let hash = hash_in_category(self.seed, category.hash, event.stream);
-        if let Some(known) = self.streams.get(hash, category.owner, event.stream.as_bytes()) {
+        let known = known_stream(&mut self.streams, &mut self.last_stream, self.seed, &category, event.stream).1;
+        if let Some(known) = known {
             known.next = event.position.saturating_add(1);
         }
     }
@@ -169,19 +170,20 @@ impl WriterCache {
         let category = self.enter_category(index, event.category)?;
         let in_category = category.entered.number;
         let key = event.stream.as_bytes();
-        let hash = hash_in_category(self.seed, category.hash, event.stream);
         let next = event.position.saturating_add(1);
-        let stream = match self.streams.get(hash, category.owner, key) {
+        let (hash, known) = known_stream(&mut self.streams, &mut self.last_stream, self.seed, &category, event.stream);
+        let stream = match known {
             Some(known) => {
                 known.next = next;
                 if known.entered.part != self.part {
-                    let number = index.enter_stream(in_category, key, event.position)?;
+                    // What is known was entered when it was last added to: never in this index.
+                    let number = index.add_stream(in_category, key, hash, event.position)?;
                     known.entered = Entered { part: self.part, number };
                 }
                 known.entered.number
             }
             None => {
-                let number = index.enter_stream(in_category, key, event.position)?;
+                let number = index.enter_stream(in_category, key, hash, event.position)?;
                 let entered = Entered { part: self.part, number };
                 self.streams.add(hash, category.owner, key, Stream { next, entered });
                 number
@@ -191,14 +193,16 @@ impl WriterCache {
     }
 
     fn enter_category(&mut self, index: &HotIndex, name: &str) -> Result<Category, IndexFull> {
-        if let Some(last) = self.last_category.get(name).filter(|last| last.entered.part == self.part) {
-            return Ok(last);
+        if let Some(recent) = self.categories.at(self.recent_categories.get(name), 0, name.as_bytes())
+            && recent.entered.part == self.part
+        {
+            return Ok(*recent);
         }
         let hash = category_hash(self.seed, name);
         let category = match self.categories.get(hash, 0, name.as_bytes()) {
             Some(known) => {
                 if known.entered.part != self.part {
-                    known.entered = Entered { part: self.part, number: index.enter_category(name)? };
+                    known.entered = Entered { part: self.part, number: index.enter_category(name, hash)? };
                 }
                 *known
             }
@@ -206,36 +210,38 @@ impl WriterCache {
                 if self.next_owner == u32::MAX {
                     self.forget();
                 }
-                let entered = Entered { part: self.part, number: index.enter_category(name)? };
+                let entered = Entered { part: self.part, number: index.enter_category(name, hash)? };
                 let category = Category { hash, owner: self.next_owner, entered };
                 self.next_owner += 1;
                 self.categories.add(hash, 0, name.as_bytes(), category);
                 category
             }
         };
-        self.last_category.set(name, category);
+        self.recent_categories.set(name, self.categories.find(hash, 0, name.as_bytes()));
         Ok(category)
     }
 
     fn enter_name(&mut self, index: &HotIndex, name: &str) -> Result<u32, IndexFull> {
-        if let Some(last) = self.last_name.get(name) {
-            return Ok(last.number);
+        if let Some(recent) = self.names.at(self.recent_names.get(name), 0, name.as_bytes())
+            && recent.part == self.part
+        {
+            return Ok(recent.number);
         }
-        let hash = xxh3_64_with_seed(name.as_bytes(), self.seed ^ NAMES);
+        let hash = name_hash(self.seed, name);
         let entered = match self.names.get(hash, 0, name.as_bytes()) {
             Some(known) => {
                 if known.part != self.part {
-                    *known = Entered { part: self.part, number: index.enter_name(name)? };
+                    *known = Entered { part: self.part, number: index.enter_name(name, hash)? };
                 }
                 *known
             }
             None => {
-                let entered = Entered { part: self.part, number: index.enter_name(name)? };
+                let entered = Entered { part: self.part, number: index.enter_name(name, hash)? };
                 self.names.add(hash, 0, name.as_bytes(), entered);
                 entered
             }
         };
-        self.last_name.set(name, entered);
+        self.recent_names.set(name, self.names.find(hash, 0, name.as_bytes()));
         Ok(entered.number)
     }
 
@@ -243,6 +249,24 @@ impl WriterCache {
     pub(crate) fn bytes(&self) -> u64 {
         self.categories.bytes() + self.streams.bytes() + self.names.bytes()
     }
+}
+
+/// The hash of a stream, and what is known of it. Looks first where the last one was found.
+fn known_stream<'k>(
+    streams: &'k mut Known<Stream>,
+    last: &mut Place,
+    seed: u64,
+    category: &Category,
+    stream: &str,
+) -> (u64, Option<&'k mut Stream>) {
+    let (owner, key) = (category.owner, stream.as_bytes());
+    if let Some(hash) = streams.hash_at(*last, owner, key) {
+        return (hash, streams.value(*last));
+    }
+    let hash = hash_in_category(seed, category.hash, stream);
+    let Some(found) = streams.find(hash, owner, key) else { return (hash, None) };
+    *last = found;
+    (hash, streams.value(found))
 }
 
 #[cfg(test)]
@@ -264,7 +288,7 @@ mod tests {
         let mut positions: HashMap<(String, String), u64> = HashMap::new();
         let (mut state, mut sequence, mut asked_indexes) = (9, 0, 0);
         for part in 0..4 {
-            let (index, plain) = (HotIndex::new(sequence, 3), HotIndex::new(sequence, 3));
+            let (index, plain) = (HotIndex::new(sequence, 7, 0), HotIndex::new(sequence, 7, 0));
             for frame in 0..150 {
                 let mut events = Vec::new();
                 for _ in 0..1 + next(&mut state) % 3 {
@@ -345,7 +369,7 @@ mod tests {
     #[test]
     fn when_numbers_run_out_everything_is_forgotten() {
         let mut cache = WriterCache::new(7, 100, true);
-        let index = HotIndex::new(0, 3);
+        let index = HotIndex::new(0, 7, 0);
         let event = Addition { category: "a", stream: "b", name: "n", position: 4 };
         cache.add(&index, 4_096, None, [event].into_iter()).unwrap();
         assert_eq!((cache.next_position("a", "b"), cache.next_position("a", "c")), (Some(5), Some(0)));

@@ -44,13 +44,20 @@ impl Defaults {
     }
 
     /// The event with the attributes that it lacks, after its own.
-    fn fill(&self, mut event: NewEvent) -> NewEvent {
-        for (name, value) in self.0.iter().flat_map(|defaults| defaults.iter()) {
-            if event.attributes.get(name).is_none() {
-                event.attributes.set(name, value.clone());
-            }
+    #[inline]
+    fn filled(&self, mut event: NewEvent) -> NewEvent {
+        if let Some(defaults) = &self.0 {
+            fill(&mut event, defaults);
         }
         event
+    }
+}
+
+fn fill(event: &mut NewEvent, defaults: &Attributes) {
+    for (name, value) in defaults.iter() {
+        if event.attributes.get(name).is_none() {
+            event.attributes.set(name, value.clone());
+        }
     }
 }
 
@@ -193,7 +200,7 @@ impl EventCategory {
     {
         let mut whole = transaction();
         for (stream, events, condition) in streams {
-            let events = events.into_iter().map(|event| self.defaults.fill(event));
+            let events = events.into_iter().map(|event| self.defaults.filled(event));
             whole = whole.stream_if(self.category.category(), stream, events, condition);
         }
         self.store.append(whole)
@@ -233,9 +240,23 @@ impl EventStream {
         events: impl IntoIterator<Item = NewEvent>,
         condition: impl IntoCondition,
     ) -> Result<Receipt, AppendError> {
-        let events: Vec<NewEvent> = events.into_iter().map(|event| self.defaults.fill(event)).collect();
+        let mut events = events.into_iter().map(|event| self.defaults.filled(event));
         let condition = condition.into_condition();
-        let parts = [AppendPart { stream: &self.stream, events: &events, condition: &condition }];
+        if events.size_hint().1 != Some(1) {
+            return self.append(&events.collect::<Vec<_>>(), &condition);
+        }
+        // One event, which is what most publish, takes no memory for a list.
+        let first = events.next();
+        let second = first.as_ref().and_then(|_| events.next());
+        if second.is_none() {
+            return self.append(first.as_slice(), &condition);
+        }
+        // Whose iterator promised less than it gives has its events published all the same.
+        self.append(&first.into_iter().chain(second).chain(events).collect::<Vec<_>>(), &condition)
+    }
+
+    fn append(&self, events: &[NewEvent], condition: &Condition) -> Result<Receipt, AppendError> {
+        let parts = [AppendPart { stream: &self.stream, events, condition }];
         self.store.shared.adapter.append(&Append::new(&Attributes::new(), &parts))
     }
 }

@@ -353,7 +353,7 @@ fn right_figures(content: &Content, facts: &Facts<'_>) -> Vec<(String, Answer)> 
 /// Holds the right answers against those of the index in memory.
 pub(crate) fn expect_hot(content: &Content, right: &[(String, Answer)]) {
     let right: BTreeMap<&str, &Answer> = right.iter().map(|(question, answer)| (&**question, answer)).collect();
-    let index = HotIndex::new(content.base, 7);
+    let index = HotIndex::new(content.base, 7, 0);
     for frame in &content.transactions {
         let events = frame.events.iter().map(|event| Addition {
             category: &event.category,
