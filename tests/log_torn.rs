@@ -11,8 +11,9 @@ use stratalog::{Durability, EventStore, OpenError, OpenMode, Options, Verdict};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
+/// Big enough that no part of what is written is complete, which would get it synced.
 fn wide() -> Options {
-    small().segment_bytes(64 << 10, 64 << 10)
+    small().segment_bytes(64 << 10, 1 << 20)
 }
 
 /// A store of one segment, nothing of which was synced since it was opened: its files and what it holds.
