@@ -3,7 +3,7 @@
 //! Everything written is kept at once and for good: this disk knows no crash. A test makes one by copying the files with
 //! [`MemoryDisk::files`] and doing to them what a crash could have done.
 
-use super::{Disk, DiskFile, Lock, Region};
+use super::{Disk, DiskFile, Lock, Region, Writing};
 use crate::vocabulary::error::IoFailure;
 use crate::vocabulary::time::Timestamp;
 use parking_lot::Mutex;
@@ -56,7 +56,7 @@ impl Disk for MemoryDisk {
         Ok(self.files.lock().keys().cloned().collect())
     }
 
-    fn create(&self, name: &str, length: u64, _wide: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
+    fn create(&self, name: &str, length: u64, _writing: Writing) -> Result<Arc<dyn DiskFile>, IoFailure> {
         let mut files = self.files.lock();
         if files.contains_key(name) {
             return Err(failed("create", name, ErrorKind::AlreadyExists));

@@ -3,6 +3,7 @@
 //! What a crash (a power cut, or a killed machine) may leave is what the promises do not rule out: any subset of the lines that
 //! were written and not synced, in any order; a length before its data, and data before its length; a name without its content.
 
+mod blocks;
 mod fork;
 #[cfg(feature = "testing")]
 mod memory;
@@ -49,8 +50,8 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
 
     /// Makes a file of `length` zeros, all of whose blocks are allocated, so that writing within it needs no more space. After a
     /// crash before [`Disk::sync_directory`] it may be there or not; before [`DiskFile::sync`], with any content. On an error
-    /// there is no such file. `wide` fills it by large writes, which suits mapped writing; else by small ones.
-    fn create(&self, name: &str, length: u64, wide: bool) -> Result<Arc<dyn DiskFile>, IoFailure>;
+    /// there is no such file.
+    fn create(&self, name: &str, length: u64, writing: Writing) -> Result<Arc<dyn DiskFile>, IoFailure>;
 
     /// Opens a file: for reading and writing, or for reading alone.
     fn open(&self, name: &str, write: bool) -> Result<Arc<dyn DiskFile>, IoFailure>;
@@ -71,6 +72,17 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
 
     /// The time, for people to read in the headers of files.
     fn now(&self) -> Timestamp;
+}
+
+/// How a file that is being made will be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writing {
+    /// In whole, by whoever makes it.
+    Once,
+    /// By system calls, a little at a time, with a sync after each: its zeros are on the disk before.
+    Synced,
+    /// By [`DiskFile::store`].
+    Mapped,
 }
 
 /// A lock on a store. Dropping it lets go.
@@ -97,6 +109,12 @@ pub(crate) trait DiskFile: Send + Sync + fmt::Debug {
     /// Writes all bytes the quickest way that is safe for this file: through its map, or else as [`DiskFile::write_at`]. After a
     /// crash before the next [`DiskFile::sync`], each line may have any content it had since the last one, half-copied included.
     fn store(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure>;
+
+    /// Brings a few pages more of a file that was made for [`DiskFile::store`] into memory, so that nobody who stores has to wait
+    /// for that. Says whether there are others. Whatever the file says, and what of it is durable, stays as it is.
+    fn warm(&self) -> Result<bool, IoFailure> {
+        Ok(false)
+    }
 
     /// Makes everything written before durable. After an error nothing is known of what was written since the last success, nor
     /// would a second call tell.

@@ -1,9 +1,9 @@
 //! The real disk: a directory of the file system.
 
-use super::{Disk, DiskFile, Lock, Region};
+use super::blocks::{self, Warmth};
+use super::{Disk, DiskFile, Lock, Region, Writing};
 use crate::vocabulary::error::IoFailure;
 use crate::vocabulary::time::Timestamp;
-use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -12,10 +12,6 @@ use std::sync::{Arc, OnceLock};
 
 /// The file that carries the lock. It is never removed: a lock on a removed file is a lock on nothing.
 pub(crate) const LOCK: &str = "LOCK";
-/// Bytes that a narrow fill writes at once. Small writes make small pages in the page cache, of which a sync writes few.
-const NARROW: usize = 64 << 10;
-/// Bytes that a wide fill writes at once: then the page cache uses large pages, which make mapped writing cheap.
-const WIDE: usize = 2 << 20;
 
 /// A directory on a file system.
 #[derive(Debug)]
@@ -42,9 +38,22 @@ impl RealDisk {
         move |error| IoFailure::new(doing, self.file_path(name), error)
     }
 
-    fn wrap(&self, name: &str, file: File, writable: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
+    /// Allocates a file, so that every block is there and reads as zeros. Says how much of it is in memory as its writer needs it.
+    fn give_blocks(&self, file: &File, length: u64, writing: Writing) -> io::Result<u64> {
+        let allocated = blocks::allocate(file, length)?;
+        match writing {
+            Writing::Once if allocated => {}
+            Writing::Mapped if allocated && self.maps_are_safe => return Ok(0),
+            Writing::Once | Writing::Synced | Writing::Mapped => blocks::fill(file, 0, length)?,
+        }
+        Ok(u64::MAX)
+    }
+
+    /// The file for others to use, of which `warm` bytes are in memory as its writer needs them.
+    fn wrap(&self, name: &str, file: File, writable: bool, warm: u64) -> Result<Arc<dyn DiskFile>, IoFailure> {
         let length = file.metadata().map_err(self.failed("stat", name))?.len();
         Ok(Arc::new(RealFile {
+            warmth: Warmth::new(length, warm),
             path: self.file_path(name),
             file,
             length,
@@ -156,24 +165,27 @@ impl Disk for RealDisk {
         Ok(names)
     }
 
-    fn create(&self, name: &str, length: u64, wide: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
+    fn create(&self, name: &str, length: u64, writing: Writing) -> Result<Arc<dyn DiskFile>, IoFailure> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(0o600);
         let file = options.open(self.file_path(name)).map_err(self.failed("create", name))?;
-        if let Err(error) = fill(&file, length, if wide { WIDE } else { NARROW }) {
-            // Allocation is not atomic: what it took is given back, so that a full disk does not stay full because of us.
-            drop(file);
-            let _ = fs::remove_file(self.file_path(name));
-            return Err(self.failed("allocate", name)(error));
-        }
-        self.wrap(name, file, true)
+        let warm = match self.give_blocks(&file, length, writing) {
+            Ok(warm) => warm,
+            Err(error) => {
+                // Allocation is not atomic: what it took is given back, so that a full disk does not stay full because of us.
+                drop(file);
+                let _ = fs::remove_file(self.file_path(name));
+                return Err(self.failed("allocate", name)(error));
+            }
+        };
+        self.wrap(name, file, true, warm)
     }
 
     fn open(&self, name: &str, write: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
         let mut options = OpenOptions::new();
         options.read(true).write(write).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
         let file = options.open(self.file_path(name)).map_err(self.failed("open", name))?;
-        self.wrap(name, file, write)
+        self.wrap(name, file, write, u64::MAX)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), IoFailure> {
@@ -265,22 +277,6 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Allocates a file and writes zeros all over it, so that every block is there and holds zeros.
-fn fill(file: &File, length: u64, step: usize) -> io::Result<()> {
-    match fallocate(file, FallocateFlags::empty(), 0, length) {
-        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let zeros = vec![0; step];
-    let mut offset = 0;
-    while offset < length {
-        let piece = usize::try_from(length - offset).map_or(step, |rest| rest.min(step));
-        file.write_all_at(&zeros[..piece], offset)?;
-        offset += piece as u64;
-    }
-    Ok(())
-}
-
 #[derive(Debug)]
 struct RealFile {
     path: PathBuf,
@@ -290,6 +286,7 @@ struct RealFile {
     maps_are_safe: bool,
     /// Mapped at first use, once for all.
     region: OnceLock<Arc<Region>>,
+    warmth: Warmth,
 }
 
 impl RealFile {
@@ -334,6 +331,7 @@ impl DiskFile for RealFile {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure> {
         self.check(offset, bytes.len()).map_err(self.failed("write"))?;
+        self.warmth.reach(&self.file, offset + bytes.len() as u64).map_err(self.failed("write"))?;
         self.file.write_all_at(bytes, offset).map_err(self.failed("write"))
     }
 
@@ -341,11 +339,17 @@ impl DiskFile for RealFile {
         if !self.maps_are_safe {
             return self.write_at(offset, bytes);
         }
+        let end = offset.saturating_add(bytes.len() as u64);
+        self.warmth.reach(&self.file, end).map_err(self.failed("allocate"))?;
         match self.region.get() {
             Some(region) => region.write(offset, bytes),
             None => self.region()?.write(offset, bytes),
         }
         .map_err(self.failed("store"))
+    }
+
+    fn warm(&self) -> Result<bool, IoFailure> {
+        self.warmth.step(&self.file).map_err(self.failed("allocate"))
     }
 
     fn sync(&self) -> Result<(), IoFailure> {

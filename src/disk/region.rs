@@ -83,6 +83,12 @@ impl Region {
         self.published.raise(end.min(self.len()));
     }
 
+    /// The same for who alone publishes.
+    #[inline]
+    pub(crate) fn publish_alone(&self, end: u64) {
+        self.published.raise_alone(end.min(self.len()));
+    }
+
     /// The bytes of a range that is published; `None` otherwise.
     pub(crate) fn slice(&self, range: Range<u64>) -> Option<&[u8]> {
         if range.start > range.end || range.end > self.published() {

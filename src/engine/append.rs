@@ -7,8 +7,8 @@ use crate::format::digest;
 use crate::format::encode::{self, TransactionSource};
 use crate::format::event::EventSource;
 use crate::format::place::{Place, aligned};
-use crate::index::{Addition, PostingPlace, stream_hash};
-use crate::vocabulary::append::{self, Append, AppendPart};
+use crate::index::{Addition, PostingPlace, Spot, stream_hash};
+use crate::vocabulary::append::{self, Append, AppendPart, StreamHint};
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::condition::{Condition, Refusal, UnmetCondition};
 use crate::vocabulary::error::{AppendError, Corruption, LimitExceeded, LimitedThing};
@@ -28,8 +28,17 @@ const SEQUENCE_LIMIT: u64 = u64::MAX - (1 << 40);
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(3_600);
 /// Parts up to which a repeated stream is looked for one by one.
 const FEW_PARTS: usize = 16;
-/// Positions of parts that memory is kept for.
-const KEPT_POSITIONS: usize = 1_024;
+/// Parts whose standing memory is kept for.
+const KEPT_STANDINGS: usize = 1_024;
+
+/// What the judgement of a part of an append found of its stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    /// The position of the part's first event.
+    first: u64,
+    /// Where the writer knows the stream.
+    spot: Spot,
+}
 
 impl Engine {
     /// Appends a transaction.
@@ -56,12 +65,14 @@ impl Engine {
         let digest = append.id.map(|_| digest::of(append));
         let now = self.settings.clock.now();
         let mut seat = self.take_seat()?;
-        let mut positions = std::mem::take(&mut seat.positions);
-        let outcome = self.stage(&mut seat, append, digest, now, &mut positions);
-        positions.clear();
-        // Few transactions have so many parts that it is worth keeping the memory for them.
-        positions.shrink_to(KEPT_POSITIONS);
-        seat.positions = positions;
+        let mut standings = std::mem::take(&mut seat.standings);
+        let outcome = self.stage(&mut seat, append, digest, now, &mut standings);
+        standings.clear();
+        if standings.capacity() > KEPT_STANDINGS {
+            // Few transactions have so many parts that it is worth keeping the memory for them.
+            standings.shrink_to(KEPT_STANDINGS);
+        }
+        seat.standings = standings;
         Ok((outcome, seat.place()))
     }
 
@@ -72,15 +83,15 @@ impl Engine {
         append: &Append<'_>,
         digest: Option<Digest>,
         now: Timestamp,
-        positions: &mut Vec<u64>,
+        standings: &mut Vec<Standing>,
     ) -> Result<Receipt, AppendError> {
         if let (Some(id), Some(digest)) = (append.id, digest)
             && let Some(first) = self.find_transaction(seat, id)?
         {
             return repeated(id, first, digest);
         }
-        self.judge(seat, append, positions)?;
-        let positions: &[u64] = positions;
+        self.judge(seat, append, standings)?;
+        let standings: &[Standing] = standings;
         let recorded_at = now.max(seat.recorded_at);
         let events = append.event_count();
         let mut receipt = Receipt {
@@ -96,25 +107,34 @@ impl Engine {
         if receipt.count == 0 && append.records.is_empty() {
             return Ok(receipt);
         }
-        let last_part = append.parts.iter().zip(positions).rfind(|(part, _)| !part.events.is_empty());
-        receipt.last_position = last_part.map(|(part, first)| Position::new(first + part.events.len() as u64 - 1));
+        let last_part = append.parts.iter().zip(standings).rfind(|(part, _)| !part.events.is_empty());
+        receipt.last_position =
+            last_part.map(|(part, standing)| Position::new(standing.first + part.events.len() as u64 - 1));
         let source = TransactionSource {
             id: append.id.map(|id| &**id).zip(digest),
             attributes: append.attributes,
             records: append.records,
         };
-        let events = || Incomings { parts: append.parts, positions, part: 0, event: 0, rest: events };
-        self.put_transaction(seat, source, recorded_at, &events)?;
+        let events = || Incomings { parts: append.parts, standings, part: 0, event: 0, rest: events };
+        let additions = append.parts.iter().zip(standings).flat_map(|(part, standing)| {
+            part.events.iter().zip(standing.first..).map(|(event, position)| Addition {
+                spot: standing.spot,
+                ..Addition::new(part.stream.category(), part.stream.stream(), event.name(), position)
+            })
+        });
+        self.put_transaction(seat, source, recorded_at, events, additions)?;
         Ok(receipt)
     }
 
-    /// Encodes a transaction into the log. `events` gives its events anew each time.
+    /// Encodes a transaction into the log. `events` gives its events anew each time; `additions` says the same for the index.
+    #[inline]
     pub(super) fn put_transaction<'a, I>(
         &self,
         seat: &mut Seat,
         source: TransactionSource<'a>,
         recorded_at: Timestamp,
-        events: &dyn Fn() -> I,
+        events: impl Fn() -> I,
+        additions: impl Iterator<Item = Addition<'a>>,
     ) -> Result<(), AppendError>
     where
         I: ExactSizeIterator<Item = EventSource<'a>>,
@@ -133,12 +153,6 @@ impl Engine {
             // The checksum is seeded with the place, which is another one now.
             crc = self.encode(seat, source, recorded_at, events(), limit)?;
         }
-        let additions = events().map(|event| Addition {
-            category: event.category,
-            stream: event.stream,
-            name: event.name,
-            position: event.position,
-        });
         // What fails from here on poisons the store, so nobody goes by what the cache says of an append that failed.
         let Seat { segment, end, known, .. } = &mut *seat;
         let hot = segment.index().hot();
@@ -173,25 +187,29 @@ impl Engine {
     }
 
     /// Judges the conditions of all parts, and finds the position of each part's first event.
-    fn judge(&self, seat: &mut Seat, append: &Append<'_>, positions: &mut Vec<u64>) -> Result<(), AppendError> {
+    fn judge(&self, seat: &mut Seat, append: &Append<'_>, standings: &mut Vec<Standing>) -> Result<(), AppendError> {
         let many = append.parts.len() > FEW_PARTS;
         let mut next_of: Option<HashMap<&Stream, u64>> = many.then(HashMap::new);
         for (index, part) in append.parts.iter().enumerate() {
-            let before = self.known_position(seat, part.stream)?;
+            let noted = Spot::of(part.hint.map_or(0, StreamHint::get));
+            let (before, spot) = self.known_position(seat, part.stream, noted)?;
+            if let Some(hint) = part.hint.filter(|_| spot.note() != noted.note()) {
+                hint.set(spot.note());
+            }
             if !part.condition.is_any() {
                 self.judge_part(seat, part.stream, part.condition, before)?;
             }
             let first = if let Some(next_of) = &next_of {
                 next_of.get(part.stream).copied()
             } else {
-                let earlier = append.parts.iter().zip(&*positions).take(index).rfind(|(e, _)| e.stream == part.stream);
-                earlier.map(|(earlier, first)| first + earlier.events.len() as u64)
+                let earlier = append.parts.iter().zip(&*standings).take(index).rfind(|(e, _)| e.stream == part.stream);
+                earlier.map(|(earlier, standing)| standing.first + earlier.events.len() as u64)
             };
             let first = first.unwrap_or(before);
             if let Some(next_of) = &mut next_of {
                 next_of.insert(part.stream, first + part.events.len() as u64);
             }
-            positions.push(first);
+            standings.push(Standing { first, spot });
         }
         Ok(())
     }
@@ -218,14 +236,21 @@ impl Engine {
         }
     }
 
-    /// The position of a stream's next event, everything staged included. What the writer does not remember the indexes tell.
+    /// The position of a stream's next event, everything staged included, and where the writer knows it. What it does not
+    /// remember the indexes tell.
     ///
     /// # Errors
     /// As [`Engine::next_position`].
-    pub(super) fn known_position(&self, seat: &mut Seat, stream: &Stream) -> Result<u64, AppendError> {
-        match seat.known.next_position(stream.category(), stream.stream()) {
-            Some(known) => Ok(known),
-            None => self.next_position(stream),
+    pub(super) fn known_position(
+        &self,
+        seat: &mut Seat,
+        stream: &Stream,
+        noted: Spot,
+    ) -> Result<(u64, Spot), AppendError> {
+        let (known, spot) = seat.known.next_position(stream.category(), stream.stream(), noted);
+        match known {
+            Some(known) => Ok((known, spot)),
+            None => Ok((self.next_position(stream)?, spot)),
         }
     }
 
@@ -383,7 +408,7 @@ fn corrupt(segment: &LiveSegment, offset: u64, what: &str) -> AppendError {
 /// The events of an append, part by part, with their positions.
 struct Incomings<'a> {
     parts: &'a [AppendPart<'a>],
-    positions: &'a [u64],
+    standings: &'a [Standing],
     part: usize,
     event: usize,
     rest: usize,
@@ -401,7 +426,7 @@ impl<'a> Iterator for Incomings<'a> {
                 self.event = 0;
                 continue;
             };
-            let position = self.positions.get(self.part)? + self.event as u64;
+            let position = self.standings.get(self.part)?.first + self.event as u64;
             self.event += 1;
             self.rest -= 1;
             let attributes: &Attributes = event.attributes();

@@ -91,11 +91,23 @@ impl Engine {
 
     /// Moves the watermark. The regions were published before.
     pub(super) fn publish(&self, end: Place, revision: u64, recorded_at: Timestamp) {
+        self.note_recorded(revision, recorded_at);
+        self.horizon.publish(end, revision);
+    }
+
+    /// The same for the holder of the seat where nobody else publishes: in every durability but `Sync`.
+    #[inline]
+    pub(super) fn publish_alone(&self, end: Place, revision: u64, recorded_at: Timestamp) {
+        self.note_recorded(revision, recorded_at);
+        self.horizon.publish_alone(end, revision);
+    }
+
+    #[inline]
+    fn note_recorded(&self, revision: u64, recorded_at: Timestamp) {
         if revision > self.horizon.revision() {
             self.first_recorded_at.get_or_init(|| recorded_at);
             *self.last_recorded_at.lock() = Some(recorded_at);
         }
-        self.horizon.publish(end, revision);
     }
 
     /// Puts system records into effect.

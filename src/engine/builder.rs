@@ -176,12 +176,9 @@ impl Visitor for Builder<'_> {
         let Some(segment) = self.segments.last() else {
             return Err("a frame stands before its segment begins");
         };
-        let additions = events.iter().map(|event| Addition {
-            category: event.category(),
-            stream: event.stream(),
-            name: event.name(),
-            position: event.parts.position,
-        });
+        let additions = events
+            .iter()
+            .map(|event| Addition::new(event.category(), event.stream(), event.name(), event.parts.position));
         let id = frame.sections.id_text(frame.bytes);
         let index = segment.index().hot().ok_or("a frame stands where its segment's are complete")?;
         index.add(place.offset, id, additions).map_err(|_| "the segment holds more than an index can")?;

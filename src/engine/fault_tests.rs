@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::open::open_on;
-use crate::disk::{Disk, DiskFile, Lock, RealDisk, Region};
+use crate::disk::{Disk, DiskFile, Lock, RealDisk, Region, Writing};
 use crate::format::frame::{FrameHeader, Kind, seal};
 use crate::format::place::aligned;
 use crate::format::segment_header::SegmentHeader;
@@ -80,9 +80,9 @@ impl Disk for FaultyDisk {
     fn list(&self) -> Result<Vec<String>, IoFailure> {
         self.0.list()
     }
-    fn create(&self, name: &str, length: u64, wide: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
+    fn create(&self, name: &str, length: u64, writing: Writing) -> Result<Arc<dyn DiskFile>, IoFailure> {
         Plan::check(&self.1.create, "allocate", ErrorKind::StorageFull)?;
-        Ok(Arc::new(FaultyFile(self.0.create(name, length, wide)?, Arc::clone(&self.1))))
+        Ok(Arc::new(FaultyFile(self.0.create(name, length, writing)?, Arc::clone(&self.1))))
     }
     fn open(&self, name: &str, write: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
         Ok(Arc::new(FaultyFile(self.0.open(name, write)?, Arc::clone(&self.1))))

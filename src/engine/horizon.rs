@@ -67,4 +67,11 @@ impl<S> Horizon<S> {
         self.revision.raise(revision);
         self.end.raise(end.pack());
     }
+
+    /// The same for who alone publishes.
+    #[inline]
+    pub(super) fn publish_alone(&self, end: Place, revision: u64) {
+        self.revision.raise_alone(revision);
+        self.end.raise_alone(end.pack());
+    }
 }

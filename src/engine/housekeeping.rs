@@ -7,6 +7,7 @@ use super::seat::{Added, Seat};
 use crate::disk::ForkGuard;
 use crate::format::encode;
 use crate::format::frame::Kind;
+use crate::format::segment_header::{HEADER_BYTES, SegmentHeader};
 use crate::vocabulary::error::AppendError;
 use crate::vocabulary::options::Durability;
 use arc_swap::ArcSwapOption;
@@ -35,6 +36,7 @@ pub(super) struct Chores {
     sync_due: Due,
     watermark_due: Due,
     index_due: Due,
+    warm_due: Due,
     /// Whether what is to be indexed next is not durable yet.
     index_waits: AtomicBool,
     /// The end of the log when the watermark chore last looked.
@@ -46,6 +48,7 @@ pub(super) struct Chores {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Chore {
     Prepare { after: u64 },
+    Warm,
     Sync,
     Watermark,
     Index,
@@ -84,10 +87,13 @@ impl Chores {
         let _ = self.me.set(Arc::downgrade(engine));
     }
 
-    /// Asks for the next segment once the active one is half full.
+    /// Asks for the next segment once a quarter of the active one is full.
+    #[inline]
     pub(super) fn after_append(&self, engine: &Engine, seat: &Seat) {
-        let number = seat.segment.header.number;
-        if seat.end * 2 > seat.segment.header.length && self.preparing_after.load(Ordering::Relaxed) != number {
+        let SegmentHeader { number, length, .. } = seat.segment.header;
+        if (seat.end - HEADER_BYTES) * 4 > length - HEADER_BYTES
+            && self.preparing_after.load(Ordering::Relaxed) != number
+        {
             self.preparing_after.store(number, Ordering::Relaxed);
             self.ask(Chore::Prepare { after: number }, Duration::ZERO);
         }
@@ -102,6 +108,8 @@ impl Chores {
     /// Asks for the sync of what was sealed, where appenders do not sync themselves.
     pub(super) fn after_rotation(&self, engine: &Engine) {
         if !engine.is_sync() {
+            // The writer needs this one first.
+            self.ask_once(&self.warm_due, Chore::Warm, Duration::ZERO);
             self.ask(Chore::Sync, Duration::ZERO);
         }
         self.after_part();
@@ -223,7 +231,16 @@ impl Engine {
             return;
         }
         match chore {
-            Chore::Prepare { after } => self.prepare_next(after),
+            Chore::Prepare { after } => {
+                self.prepare_next(after);
+                self.chores.ask_once(&self.chores.warm_due, Chore::Warm, Duration::ZERO);
+            }
+            Chore::Warm => {
+                self.chores.warm_due.begin();
+                if self.warm_some() {
+                    self.chores.ask_once(&self.chores.warm_due, Chore::Warm, Duration::ZERO);
+                }
+            }
             Chore::Sync => {
                 self.chores.sync_due.begin();
                 // A failure has poisoned the store, which is how appenders learn of it.
@@ -236,7 +253,11 @@ impl Engine {
                 // Before the look: what becomes durable behind it asks again.
                 self.chores.index_waits.store(true, Ordering::Release);
                 // A failure has poisoned the store, which is how appenders learn of it.
-                let indexed = self.index_next();
+                // The writer must not wait for the index where it wants the next segment.
+                let indexed = self.index_next(&|| {
+                    self.prepare_next(self.chores.preparing_after.load(Ordering::Relaxed));
+                    self.warm_some();
+                });
                 if !matches!(indexed, Ok(Indexed::NotDurable)) {
                     self.chores.index_waits.store(false, Ordering::Release);
                 }

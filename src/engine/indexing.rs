@@ -33,16 +33,31 @@ pub(super) struct Fault {
     pub(super) what: String,
 }
 
-/// Reads the frames from `start` up to `end`, verifies them, and builds their index: the bytes of its file.
-pub(super) fn build(file: &dyn DiskFile, header: &SegmentHeader, start: &Start, end: u64) -> Result<Vec<u8>, Fault> {
+/// Bytes of frames that are read before who makes an index looks whether something else is wanted sooner.
+const LOOK_AROUND: u64 = 4 << 20;
+
+/// Reads the frames from `start` up to `end`, verifies them, and builds their index: the bytes of its file. Does what is to be
+/// done `meanwhile` every few MiB.
+pub(super) fn build(
+    file: &dyn DiskFile,
+    header: &SegmentHeader,
+    start: &Start,
+    end: u64,
+    meanwhile: &dyn Fn(),
+) -> Result<Vec<u8>, Fault> {
     let seed = IdSeed::of(&header.store_id);
     let mut builder = IndexBuilder::new(hash_seed(&header.store_id), start.chain.sequence);
     let mut chain = start.chain;
     let fault = |offset, what: &str| Fault { offset, what: what.into() };
     let mut first_recorded_at = None;
     let mut last = start.offset;
+    let mut looked = start.offset;
     let scanned = scan(file, header, start, end, &mut chain, &mut |place, frame, _| {
         last = place.offset;
+        if last - looked >= LOOK_AROUND {
+            looked = last;
+            meanwhile();
+        }
         if frame.header.kind != Kind::Transaction {
             return Ok(());
         }
@@ -137,11 +152,11 @@ pub(super) enum Indexed {
 
 impl Engine {
     /// Makes the oldest index file that can be made and is not there. One thread at a time: who does not get to it before the
-    /// deadline leaves it to the one who is at it.
+    /// deadline leaves it to the one who is at it. What is to be done `meanwhile` is done every few MiB.
     ///
     /// # Errors
     /// [`AppendError::Poisoned`] when making its frames durable first fails.
-    pub(super) fn index_next(&self) -> Result<Indexed, AppendError> {
+    pub(super) fn index_next(&self, meanwhile: &dyn Fn()) -> Result<Indexed, AppendError> {
         let Some(_indexing) = self.indexing.try_lock_for(self.settings.append_deadline) else {
             return Ok(Indexed::All);
         };
@@ -160,7 +175,7 @@ impl Engine {
             }
             self.sync_visible()?;
         }
-        self.index_parts(&first, work.parts(), end);
+        self.index_parts(&first, work.parts(), end, meanwhile);
         Ok(Indexed::One)
     }
 
@@ -193,9 +208,9 @@ impl Engine {
     }
 
     /// Indexes the frames of `parts`, which begin with `first`, up to `end`, and puts one part in their place.
-    fn index_parts(&self, first: &Arc<LiveSegment>, parts: &[Arc<LiveSegment>], end: u64) {
+    fn index_parts(&self, first: &Arc<LiveSegment>, parts: &[Arc<LiveSegment>], end: u64, meanwhile: &dyn Fn()) {
         let header = &first.header;
-        let kept = match build(&*first.file, header, &first.start, end) {
+        let kept = match build(&*first.file, header, &first.start, end, meanwhile) {
             Ok(bytes) => self.keep(first, bytes),
             // The log is damaged, or the frames are too much for one index: what there is goes on serving.
             Err(_) => None,

@@ -121,7 +121,7 @@ impl LiveSegment {
             return Ok(again);
         }
         let end = self.sealed_end.get().copied().unwrap_or_else(|| self.region.published());
-        let bytes = indexing::build(&*self.file, &self.header, &self.start, end)
+        let bytes = indexing::build(&*self.file, &self.header, &self.start, end, &|| ())
             .map_err(|fault| self.corruption(fault.offset, fault.what))?;
         let header = &self.header;
         let sealed = SealedIndex::open(IndexBytes::Heap(bytes), &header.store_id, header.number, header.salt)

@@ -232,7 +232,7 @@ fn create_store(disk: &dyn Disk, options: &Options) -> Result<(), OpenError> {
     let source = TransactionSource { id: None, attributes: &Attributes::new(), records: &records };
     encode::transaction(&mut frame, &context, source, std::iter::empty::<EventSource<'_>>()).map_err(unfit)?;
     push_padded(&mut frames, &frame);
-    create_segment(disk, &header, options.durability != Durability::Sync, &frames)
+    create_segment(disk, &header, super::rotate::writing(options.durability), &frames)
         .map_err(|not_made| not_made.failure)?;
     Ok(())
 }
@@ -398,7 +398,7 @@ impl Engine {
             self.split(&mut seat);
         }
         // Without an index the next opening reads the frames.
-        while matches!(self.index_next(), Ok(Indexed::One)) {}
+        while matches!(self.index_next(&|| ()), Ok(Indexed::One)) {}
         let chain = seat.chain(seat.place());
         Closing::of(&seat.segment.header, seat.place(), &chain).write(&*self.disk);
     }

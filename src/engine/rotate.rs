@@ -4,7 +4,7 @@ use super::Engine;
 use super::indexing::UNINDEXED_MOST;
 use super::live::LiveSegment;
 use super::seat::{Added, RESERVE, Seat};
-use crate::disk::{Disk, DiskFile, Region};
+use crate::disk::{Disk, DiskFile, Region, Writing};
 use crate::format::encode;
 use crate::format::frame::Kind;
 use crate::format::place::Place;
@@ -12,11 +12,14 @@ use crate::format::segment_header::{HEADER_BYTES, SegmentHeader};
 use crate::log::{create_segment, segment_name};
 use crate::segment::Start;
 use crate::vocabulary::error::{AppendError, IoFailure};
+use crate::vocabulary::options::Durability;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Bytes of an opening frame.
 const OPENING_BYTES: u64 = 56;
+/// Steps of warming a segment that are done at once. Others' chores wait for them.
+const WARM_STEPS: usize = 8;
 /// How often who waits for another's batch looks again.
 const LOOK_AGAIN: Duration = Duration::from_micros(50);
 
@@ -58,7 +61,7 @@ impl Engine {
         self.sync_watermark(seat)?;
         if self.unindexed_segments() > UNINDEXED_MOST {
             // Housekeeping does not keep up: who writes makes one of them, and is slowed by it.
-            self.index_next()?;
+            self.index_next(&|| ())?;
         }
         let next = self.take_prepared(number + 1, needed)?;
         let _ = seat.segment.sealed_end.set(seat.end);
@@ -169,13 +172,14 @@ impl Engine {
 
     fn make_segment(&self, number: u64, length: u64) -> Result<Prepared, IoFailure> {
         let header = new_header(&*self.disk, self.store_id, number, length);
-        let file = create_segment(&*self.disk, &header, !self.is_sync(), &[]).map_err(|not_made| {
-            if not_made.named {
-                // Whether the name will stand is unknown, and a second sync of the directory would not tell.
-                self.set_poison(&not_made.failure.to_string());
-            }
-            not_made.failure
-        })?;
+        let file =
+            create_segment(&*self.disk, &header, writing(self.settings.durability), &[]).map_err(|not_made| {
+                if not_made.named {
+                    // Whether the name will stand is unknown, and a second sync of the directory would not tell.
+                    self.set_poison(&not_made.failure.to_string());
+                }
+                not_made.failure
+            })?;
         let region = file.region()?;
         Ok(Prepared { header, file, region })
     }
@@ -188,6 +192,23 @@ impl Engine {
             slot.ready = self.make_segment(active + 1, length).ok();
             slot.newest += u64::from(slot.ready.is_some());
         }
+    }
+
+    /// Brings what is written next into memory, in the active segment and in the one that is ready: a few MiB. Says whether there
+    /// is more to bring.
+    pub(super) fn warm_some(&self) -> bool {
+        let active = self.horizon.segments().last().map(|segment| Arc::clone(&segment.file));
+        let ready = self.prepared.lock().ready.as_ref().map(|ready| Arc::clone(&ready.file));
+        let mut steps = 0..WARM_STEPS;
+        active.into_iter().chain(ready).any(|file| {
+            // What fails here fails for the writer too, when it comes there and warms the file itself: that is who tells.
+            while self.may_prepare() && matches!(file.warm(), Ok(true)) {
+                if steps.next().is_none() {
+                    return true;
+                }
+            }
+            false
+        })
     }
 
     fn may_prepare(&self) -> bool {
@@ -208,6 +229,14 @@ impl Engine {
         self.check_lock()?;
         let removed = self.disk.remove(&segment_name(prepared.header.number));
         removed.and_then(|()| self.disk.sync_directory()).map_err(refused)
+    }
+}
+
+/// How a segment is written in a store of this durability.
+pub(super) const fn writing(durability: Durability) -> Writing {
+    match durability {
+        Durability::Sync => Writing::Synced,
+        Durability::Os | Durability::Interval(_) | Durability::Memory => Writing::Mapped,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The writer's seat: the end of the log as it is staged, and putting a frame there.
 
+use super::append::Standing;
 use super::batch::{Batch, Run};
 use super::{Engine, LiveSegment};
 use crate::format::encode::Context;
@@ -35,8 +36,8 @@ pub(super) struct Seat {
     pub(super) closed_at: Option<Place>,
     /// The frame being encoded; its memory is used again and again.
     pub(super) frame: Vec<u8>,
-    /// The positions of the first events of an append's parts; memory that is used again and again.
-    pub(super) positions: Vec<u64>,
+    /// What was found of an append's parts; memory that is used again and again.
+    pub(super) standings: Vec<Standing>,
     /// What is known of streams and names without asking the indexes.
     pub(super) known: WriterCache,
     /// Staged and not yet taken by a leader.
@@ -58,7 +59,7 @@ impl Seat {
             unsynced_watermark: false,
             closed_at: None,
             frame: Vec::new(),
-            positions: Vec::new(),
+            standings: Vec::new(),
             known,
             runs: Vec::new(),
             records: Vec::new(),
@@ -222,8 +223,8 @@ impl Engine {
         self.advance(seat, length, added);
         if !self.is_sync() {
             self.apply_records(added.records);
-            seat.segment.region.publish(seat.end);
-            self.publish(seat.place(), seat.sequence, added.recorded_at);
+            seat.segment.region.publish_alone(seat.end);
+            self.publish_alone(seat.place(), seat.sequence, added.recorded_at);
         }
         self.chores.after_append(self, seat);
         Ok(())

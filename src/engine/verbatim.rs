@@ -5,6 +5,7 @@ use super::append::too_much;
 use super::seat::Seat;
 use crate::format::encode::TransactionSource;
 use crate::format::event::EventSource;
+use crate::index::{Addition, Spot};
 use crate::vocabulary::append::{OWN_NAMESPACE, check_continues, check_strict};
 use crate::vocabulary::error::{AppendError, LimitedThing};
 use crate::vocabulary::event::{EventId, IdRepr, StoredEvent};
@@ -50,7 +51,7 @@ impl Engine {
         check_continues(transaction, Revision::new(seat.sequence), Some(seat.recorded_at), |stream| {
             let position = match next.get(stream) {
                 Some(position) => *position,
-                None => self.known_position(seat, stream)?,
+                None => self.known_position(seat, stream, Spot::default())?.0,
             };
             next.insert(stream.clone(), position + 1);
             Ok(position)
@@ -81,6 +82,10 @@ impl Engine {
             attributes: &transaction.attributes,
             records: &transaction.records,
         };
-        self.put_transaction(seat, source, transaction.recorded_at, &sources)
+        let additions = transaction
+            .events
+            .iter()
+            .map(|event| Addition::new(event.category(), event.stream(), event.name(), event.parts.position));
+        self.put_transaction(seat, source, transaction.recorded_at, sources, additions)
     }
 }

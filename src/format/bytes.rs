@@ -183,7 +183,13 @@ fn low_bits(value: u64) -> u8 {
 
 /// Writes a variable-length number that may be negative.
 pub(crate) fn put_signed_varint(out: &mut Vec<u8>, value: i64) {
-    put_varint(out, (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned());
+    put_varint(out, zigzag(value));
+}
+
+/// Small numbers of both signs as small ones without.
+#[inline(always)]
+const fn zigzag(value: i64) -> u64 {
+    (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned()
 }
 
 /// Writes a run of bytes behind its length.
@@ -191,6 +197,59 @@ pub(crate) fn put_signed_varint(out: &mut Vec<u8>, value: i64) {
 pub(crate) fn put_run(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
+}
+
+/// Bytes of a variable-length number at most.
+pub(crate) const LONGEST_VARINT: usize = 10;
+
+/// Writes fields one after the other into room that is there. What does not fit is `None`.
+pub(crate) struct Pen<'a> {
+    room: &'a mut [u8],
+    at: usize,
+}
+
+impl<'a> Pen<'a> {
+    #[inline(always)]
+    pub(crate) fn new(room: &'a mut [u8]) -> Self {
+        Self { room, at: 0 }
+    }
+
+    /// How many bytes were written.
+    #[inline(always)]
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    #[inline(always)]
+    pub(crate) fn fixed<const N: usize>(&mut self, bytes: [u8; N]) -> Option<()> {
+        *self.room.get_mut(self.at..)?.first_chunk_mut()? = bytes;
+        self.at += N;
+        Some(())
+    }
+
+    /// A run of bytes behind its length.
+    #[inline(always)]
+    pub(crate) fn run(&mut self, bytes: &[u8]) -> Option<()> {
+        self.varint(bytes.len() as u64)?;
+        let end = self.at + bytes.len();
+        self.room.get_mut(self.at..end)?.copy_from_slice(bytes);
+        self.at = end;
+        Some(())
+    }
+
+    #[inline(always)]
+    pub(crate) fn varint(&mut self, mut value: u64) -> Option<()> {
+        while value >= 0x80 {
+            self.fixed([low_bits(value) | 0x80])?;
+            value >>= 7;
+        }
+        self.fixed([low_bits(value)])
+    }
+
+    #[inline(always)]
+    pub(crate) fn signed_varint(&mut self, value: i64) -> Option<()> {
+        self.varint(zigzag(value))
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One event's bytes within a frame: writing them, and finding the fields in them.
 
-use super::bytes::{Fields, put_run, put_signed_varint, put_varint};
+use super::bytes::{Fields, LONGEST_VARINT, Pen, put_run, put_signed_varint, put_varint};
 use super::event_id::IdSeed;
 use super::frame::FrameHeader;
 use super::transaction::{attributes, put_attributes, put_time, span, time};
@@ -66,8 +66,73 @@ fn delta(time: Timestamp, base: Timestamp) -> Option<i64> {
     Some(seconds * 1_000_000_000 + rest).filter(|delta| delta.unsigned_abs() < 1 << 55)
 }
 
+impl EventSource<'_> {
+    /// Whether it has nothing but what every event has.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.id.is_none()
+            && self.metadata.is_none()
+            && self.attributes.is_empty()
+            && self.payload.content_type.is_none()
+            && self.payload.schema.is_none()
+            && self.payload.schema_version.is_none()
+            && !self.given.id
+            && !self.given.occurred_at
+            && self.occurred_at == self.observed_at
+    }
+}
+
 /// Writes an event.
+#[inline]
 pub(crate) fn put(out: &mut Vec<u8>, event: &EventSource<'_>, shared: Shared, recorded_at: Timestamp) {
+    if event.is_plain()
+        && let Some(observed) = delta(event.observed_at, recorded_at)
+    {
+        let start = out.len();
+        // Room for all but the payload at once, so that nothing that follows has to look whether there is some.
+        out.resize(start + FRONT + event.category.len() + event.stream.len() + event.name.len(), 0);
+        if let Some(length) = out.get_mut(start..).and_then(|room| put_plain(room, event, shared, observed)) {
+            out.truncate(start + length);
+            out.extend_from_slice(event.payload.bytes);
+            return;
+        }
+        out.truncate(start);
+    }
+    put_any(out, event, shared, recorded_at);
+}
+
+/// Bytes of a plain event's fields in front of the payload at most, the names themselves apart: flags and kind, position and time,
+/// the names' lengths or how far back they stand.
+const FRONT: usize = 3 + 2 * LONGEST_VARINT + 3 * LONGEST_VARINT;
+
+/// Writes the event that most are, up to its payload. Says how many bytes that took; `None` if the room was too small.
+#[inline]
+fn put_plain(room: &mut [u8], event: &EventSource<'_>, shared: Shared, observed: i64) -> Option<usize> {
+    let set = |on: bool, flag: u16| if on { flag } else { 0 };
+    let flags = set(shared.stream.is_some(), flag::STREAM_SHARED)
+        | set(shared.name.is_some(), flag::NAME_SHARED)
+        | set(event.given.observed_at, flag::OBSERVED_GIVEN);
+    let mut pen = Pen::new(room);
+    pen.fixed(flags.to_le_bytes())?;
+    pen.fixed([kind_code(event.payload.kind)])?;
+    pen.varint(event.position)?;
+    match shared.stream {
+        Some(back) => pen.varint(u64::from(back))?,
+        None => {
+            pen.run(event.category.as_bytes())?;
+            pen.run(event.stream.as_bytes())?;
+        }
+    }
+    match shared.name {
+        Some(back) => pen.varint(u64::from(back))?,
+        None => pen.run(event.name.as_bytes())?,
+    }
+    pen.signed_varint(observed)?;
+    Some(pen.at())
+}
+
+/// Writes an event of any kind.
+fn put_any(out: &mut Vec<u8>, event: &EventSource<'_>, shared: Shared, recorded_at: Timestamp) {
     let set = |on: bool, flag: u16| if on { flag } else { 0 };
     let observed = delta(event.observed_at, recorded_at);
     let occurred = delta(event.occurred_at, event.observed_at);

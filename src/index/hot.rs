@@ -5,6 +5,7 @@ use super::dictionary::{Dictionary, Entry, Label};
 use super::hash::{category_hash, name_hash, stream_hash};
 use super::postings::{Pool, PoolFull, RunPlace};
 use super::transactions::TransactionIds;
+use super::writer_cache::Spot;
 use crate::format::bytes::same;
 use crate::vocabulary::sync::{AtomicU32, AtomicU64, Ordering};
 
@@ -47,9 +48,16 @@ pub(crate) struct Addition<'a> {
     pub(crate) stream: &'a str,
     pub(crate) name: &'a str,
     pub(crate) position: u64,
+    /// Where the writer knows the stream, as far as it said so.
+    pub(crate) spot: Spot,
 }
 
-impl Addition<'_> {
+impl<'a> Addition<'a> {
+    /// Of an event whose stream the writer has not looked for.
+    pub(crate) fn new(category: &'a str, stream: &'a str, name: &'a str, position: u64) -> Self {
+        Self { category, stream, name, position, spot: Spot::default() }
+    }
+
     pub(super) fn shares_names(&self, other: &Addition<'_>) -> bool {
         same(self.stream, other.stream) && same(self.name, other.name) && same(self.category, other.category)
     }
@@ -373,10 +381,6 @@ fn entered(dictionary: &Dictionary, key: &[u8], hash: u64) -> Result<u32, IndexF
 mod tests {
     use super::*;
 
-    fn addition<'a>(category: &'a str, stream: &'a str, name: &'a str, position: u64) -> Addition<'a> {
-        Addition { category, stream, name, position }
-    }
-
     #[test]
     fn events_are_found_by_number_stream_category_and_name() {
         let index = HotIndex::new(100, 7, 0);
@@ -385,7 +389,7 @@ mod tests {
         for (number, (category, stream, name)) in events.iter().enumerate() {
             let position = positions.entry((category, stream)).or_insert(5);
             let offset = 4_096 + 64 * number as u64;
-            index.add(offset, Some(name), [addition(category, stream, name, *position)].into_iter()).unwrap();
+            index.add(offset, Some(name), [Addition::new(category, stream, name, *position)].into_iter()).unwrap();
             *position += 1;
         }
         assert_eq!(index.frame_of(102), Some(4_096 + 128));
@@ -409,7 +413,7 @@ mod tests {
     #[test]
     fn events_of_one_transaction_that_share_their_names_are_all_found() {
         let index = HotIndex::new(0, 7, 0);
-        index.add(4_096, None, (0..3).map(|position| addition("a", "b", "n", position))).unwrap();
+        index.add(4_096, None, (0..3).map(|position| Addition::new("a", "b", "n", position))).unwrap();
         for entry in [index.category("a"), index.stream("a", "b"), index.name("n")] {
             assert_eq!(index.count_below(entry.unwrap(), 3), 3, "{entry:?}");
         }

@@ -70,6 +70,25 @@ pub(super) struct Place {
     bucket: usize,
 }
 
+impl Place {
+    /// Bits for the record within its part, where a place is packed.
+    const BUCKET_BITS: u32 = 32 - SHARD_BITS;
+
+    /// The place in 32 bits, where that is enough.
+    #[inline]
+    pub(super) fn pack(self) -> Option<u32> {
+        let bucket = u32::try_from(self.bucket).ok().filter(|bucket| bucket >> Self::BUCKET_BITS == 0)?;
+        Some(u32::try_from(self.shard).ok()? << Self::BUCKET_BITS | bucket)
+    }
+
+    /// The place in that number.
+    #[inline]
+    pub(super) fn unpack(packed: u32) -> Self {
+        let bucket = packed & ((1 << Self::BUCKET_BITS) - 1);
+        Self { shard: (packed >> Self::BUCKET_BITS) as usize, bucket: bucket as usize }
+    }
+}
+
 /// Lies in one cache line: looking a name up mostly waits for that.
 #[derive(Debug)]
 #[repr(align(64))]
@@ -133,12 +152,6 @@ impl<V> Known<V> {
     #[inline]
     pub(super) fn at(&mut self, place: Place, owner: u32, key: &[u8]) -> Option<&mut V> {
         self.record(place).filter(|record| record.is_of(owner, key)).map(|record| &mut record.value)
-    }
-
-    /// The hash of a name, if it is the one that was found there.
-    #[inline]
-    pub(super) fn hash_at(&mut self, place: Place, owner: u32, key: &[u8]) -> Option<u64> {
-        self.record(place).filter(|record| record.is_of(owner, key)).map(|record| record.hash)
     }
 
     /// What is known of the name that was found there just now.
@@ -233,6 +246,6 @@ mod tests {
 
     #[test]
     fn a_record_of_a_short_name_fills_a_cache_line() {
-        assert_eq!(size_of::<Record<[u64; 2]>>(), 64);
+        assert_eq!(size_of::<Record<[u32; 5]>>(), 64);
     }
 }

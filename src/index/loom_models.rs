@@ -166,7 +166,7 @@ fn segment_index(flaw: Flaw) {
 fn add_and_look_up(flaw: Flaw) {
     let shared = Arc::new((HotIndex::new(100, 7, 0), Mark::new(101)));
     let add = |number: u64, shared: &(HotIndex, Mark)| {
-        let addition = Addition { category: "c", stream: "s", name: "n", position: 5 + number };
+        let addition = Addition::new("c", "s", "n", 5 + number);
         shared.0.add(4_096 + 64 * number, None, [addition].into_iter()).unwrap();
     };
     add(0, &shared);

@@ -25,8 +25,8 @@ pub(crate) struct WriterCache {
     names: Known<Entered>,
     /// The number that the next category gets.
     next_owner: u32,
-    /// Where what was asked for last is known, which mostly is asked for next.
-    last_stream: Place,
+    /// By number of a category: where it is known.
+    owners: Vec<Place>,
     recent_categories: Recent,
     recent_names: Recent,
 }
@@ -70,10 +70,66 @@ struct Category {
     entered: Entered,
 }
 
-#[derive(Debug)]
+/// What is known of a stream, in words of 32 bits: its record lies in one cache line.
+#[derive(Debug, Clone, Copy)]
 struct Stream {
-    next: u64,
+    next: [u32; 2],
     entered: Entered,
+    /// The number of its category in that index.
+    category: u32,
+}
+
+impl Stream {
+    fn new(next: u64, entered: Entered, category: u32) -> Self {
+        let mut stream = Self { next: [0; 2], entered, category };
+        stream.set_next(next);
+        stream
+    }
+
+    #[inline]
+    fn next(&self) -> u64 {
+        u64::from(self.next[0]) | u64::from(self.next[1]) << 32
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of it")]
+    fn set_next(&mut self, next: u64) {
+        self.next = [next as u32, (next >> 32) as u32];
+    }
+}
+
+/// Where a stream is known, as a number that can be kept elsewhere: whoever brings it back has it looked at, not believed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spot(u64);
+
+impl Spot {
+    /// The number; 0 for nowhere.
+    #[inline]
+    pub(crate) fn note(self) -> u64 {
+        self.0
+    }
+
+    /// The spot that a number stands for.
+    #[inline]
+    pub(crate) fn of(note: u64) -> Self {
+        Self(note)
+    }
+
+    /// Owner, part of the table and record: nowhere if there are more of these than a spot can tell.
+    #[inline]
+    fn new(owner: u32, place: Place) -> Self {
+        match place.pack() {
+            Some(place) => Self((u64::from(owner) << 32 | u64::from(place)).wrapping_add(1)),
+            None => Self(0),
+        }
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of it")]
+    fn parts(self) -> Option<(u32, Place)> {
+        let packed = self.0.checked_sub(1)?;
+        Some(((packed >> 32) as u32, Place::unpack(packed as u32)))
+    }
 }
 
 impl WriterCache {
@@ -87,7 +143,7 @@ impl WriterCache {
             streams: Known::new(bound, complete),
             names: Known::new(bound.min(FEW), false),
             next_owner: 0,
-            last_stream: Place::default(),
+            owners: Vec::new(),
             recent_categories: Recent::default(),
             recent_names: Recent::default(),
         }
@@ -106,12 +162,33 @@ impl WriterCache {
         *self = Self::new(self.seed, self.bound, false);
     }
 
-    /// The position of a stream's next event, everything staged included; `None` where only the indexes can tell.
-    pub(crate) fn next_position(&mut self, category: &str, stream: &str) -> Option<u64> {
+    /// The position of a stream's next event, everything staged included; `None` where only the indexes can tell. And where the
+    /// stream is known, to be brought along the next time and to [`WriterCache::add`].
+    #[inline]
+    pub(crate) fn next_position(&mut self, category: &str, stream: &str, spot: Spot) -> (Option<u64>, Spot) {
+        match self.at(spot, category, stream) {
+            Some(known) => (Some(known.next()), spot),
+            None => self.look_up(category, stream),
+        }
+    }
+
+    fn look_up(&mut self, category: &str, stream: &str) -> (Option<u64>, Spot) {
         let unknown = (self.categories.is_complete() && self.streams.is_complete()).then_some(0);
-        let Some(category) = self.known_category(category) else { return unknown };
-        let known = known_stream(&mut self.streams, &mut self.last_stream, self.seed, &category, stream).1;
-        known.map(|known| known.next).or(unknown)
+        let Some(category) = self.known_category(category) else { return (unknown, Spot::default()) };
+        let hash = hash_in_category(self.seed, category.hash, stream);
+        let Some(place) = self.streams.find(hash, category.owner, stream.as_bytes()) else {
+            return (unknown, Spot::default());
+        };
+        (self.streams.value(place).map(|known| known.next()).or(unknown), Spot::new(category.owner, place))
+    }
+
+    /// What is known of a stream, if it is known at that spot.
+    #[inline]
+    fn at(&mut self, spot: Spot, category: &str, stream: &str) -> Option<&mut Stream> {
+        let (owner, place) = spot.parts()?;
+        let owner_place = *self.owners.get(owner_slot(owner))?;
+        self.categories.at(owner_place, 0, category.as_bytes()).filter(|known| known.owner == owner)?;
+        self.streams.at(place, owner, stream.as_bytes())
     }
 
     fn known_category(&mut self, name: &str) -> Option<Category> {
@@ -120,13 +197,27 @@ impl WriterCache {
         }
         let place = self.categories.find(category_hash(self.seed, name), 0, name.as_bytes())?;
         self.recent_categories.set(name, Some(place));
-        self.categories.value(place).copied()
+        let known = self.categories.value(place).copied()?;
+        self.note_owner(known.owner, place);
+        Some(known)
+    }
+
+    /// Notes where the category with this number is known. Of more categories than are known at most, the last one is noted.
+    fn note_owner(&mut self, owner: u32, place: Place) {
+        let slot = owner_slot(owner);
+        if slot >= self.owners.len() {
+            self.owners.resize(slot + 1, Place::default());
+        }
+        if let Some(noted) = self.owners.get_mut(slot) {
+            *noted = place;
+        }
     }
 
     /// Enters the events of the frame at `offset` into the index that is being filled, and notes their positions.
     ///
     /// # Errors
     /// [`IndexFull`]: neither the index nor what is known can be used for appends any more.
+    #[inline]
     pub(crate) fn add<'a>(
         &mut self,
         index: &HotIndex,
@@ -154,42 +245,63 @@ impl WriterCache {
     }
 
     /// Notes the position behind the last event of several of one stream; that of the first was noted when it was entered.
+    #[inline]
     fn end_run(&mut self, run: Option<(Addition<'_>, u64)>) {
         let Some((event, noted)) = run else { return };
         if event.position == noted {
             return;
         }
+        let next = event.position.saturating_add(1);
+        if let Some(known) = self.at(event.spot, event.category, event.stream) {
+            known.set_next(next);
+            return;
+        }
         let Some(category) = self.known_category(event.category) else { return };
-        let known = known_stream(&mut self.streams, &mut self.last_stream, self.seed, &category, event.stream).1;
-        if let Some(known) = known {
-            known.next = event.position.saturating_add(1);
+        let hash = hash_in_category(self.seed, category.hash, event.stream);
+        if let Some(known) = self.streams.get(hash, category.owner, event.stream.as_bytes()) {
+            known.set_next(next);
         }
     }
 
+    #[inline]
     fn enter(&mut self, index: &HotIndex, event: &Addition<'_>) -> Result<EntryNumbers, IndexFull> {
+        let part = self.part;
+        let (category, stream) = match self.at(event.spot, event.category, event.stream) {
+            Some(known) if known.entered.part == part => {
+                known.set_next(event.position.saturating_add(1));
+                (known.category, known.entered.number)
+            }
+            _ => self.enter_stream(index, event)?,
+        };
+        Ok(EntryNumbers { category, stream, name: self.enter_name(index, event.name)? })
+    }
+
+    /// Category and stream of an event that the index does not have yet, or of which it is not known where it has them.
+    fn enter_stream(&mut self, index: &HotIndex, event: &Addition<'_>) -> Result<(u32, u32), IndexFull> {
         let category = self.enter_category(index, event.category)?;
         let in_category = category.entered.number;
         let key = event.stream.as_bytes();
         let next = event.position.saturating_add(1);
-        let (hash, known) = known_stream(&mut self.streams, &mut self.last_stream, self.seed, &category, event.stream);
-        let stream = match known {
+        let hash = hash_in_category(self.seed, category.hash, event.stream);
+        let stream = match self.streams.get(hash, category.owner, key) {
             Some(known) => {
-                known.next = next;
+                known.set_next(next);
                 if known.entered.part != self.part {
                     // What is known was entered when it was last added to: never in this index.
                     let number = index.add_stream(in_category, key, hash, event.position)?;
                     known.entered = Entered { part: self.part, number };
+                    known.category = in_category;
                 }
                 known.entered.number
             }
             None => {
                 let number = index.enter_stream(in_category, key, hash, event.position)?;
                 let entered = Entered { part: self.part, number };
-                self.streams.add(hash, category.owner, key, Stream { next, entered });
+                self.streams.add(hash, category.owner, key, Stream::new(next, entered, in_category));
                 number
             }
         };
-        Ok(EntryNumbers { category: in_category, stream, name: self.enter_name(index, event.name)? })
+        Ok((in_category, stream))
     }
 
     fn enter_category(&mut self, index: &HotIndex, name: &str) -> Result<Category, IndexFull> {
@@ -217,16 +329,24 @@ impl WriterCache {
                 category
             }
         };
-        self.recent_categories.set(name, self.categories.find(hash, 0, name.as_bytes()));
+        if let Some(place) = self.categories.find(hash, 0, name.as_bytes()) {
+            self.recent_categories.set(name, Some(place));
+            self.note_owner(category.owner, place);
+        }
         Ok(category)
     }
 
+    #[inline]
     fn enter_name(&mut self, index: &HotIndex, name: &str) -> Result<u32, IndexFull> {
         if let Some(recent) = self.names.at(self.recent_names.get(name), 0, name.as_bytes())
             && recent.part == self.part
         {
             return Ok(recent.number);
         }
+        self.enter_other_name(index, name)
+    }
+
+    fn enter_other_name(&mut self, index: &HotIndex, name: &str) -> Result<u32, IndexFull> {
         let hash = name_hash(self.seed, name);
         let entered = match self.names.get(hash, 0, name.as_bytes()) {
             Some(known) => {
@@ -247,26 +367,14 @@ impl WriterCache {
 
     /// Bytes of memory that is taken for it.
     pub(crate) fn bytes(&self) -> u64 {
-        self.categories.bytes() + self.streams.bytes() + self.names.bytes()
+        let owners = self.owners.capacity() * size_of::<Place>();
+        self.categories.bytes() + self.streams.bytes() + self.names.bytes() + owners as u64
     }
 }
 
-/// The hash of a stream, and what is known of it. Looks first where the last one was found.
-fn known_stream<'k>(
-    streams: &'k mut Known<Stream>,
-    last: &mut Place,
-    seed: u64,
-    category: &Category,
-    stream: &str,
-) -> (u64, Option<&'k mut Stream>) {
-    let (owner, key) = (category.owner, stream.as_bytes());
-    if let Some(hash) = streams.hash_at(*last, owner, key) {
-        return (hash, streams.value(*last));
-    }
-    let hash = hash_in_category(seed, category.hash, stream);
-    let Some(found) = streams.find(hash, owner, key) else { return (hash, None) };
-    *last = found;
-    (hash, streams.value(found))
+/// Where it is noted in which place the category with this number is known.
+fn owner_slot(owner: u32) -> usize {
+    owner as usize % FEW
 }
 
 #[cfg(test)]
@@ -286,6 +394,7 @@ mod tests {
     fn play(bound: usize, complete: bool) -> (u32, WriterCache) {
         let mut cache = WriterCache::new(7, bound, complete);
         let mut positions: HashMap<(String, String), u64> = HashMap::new();
+        let mut spots: HashMap<(String, String), Spot> = HashMap::new();
         let (mut state, mut sequence, mut asked_indexes) = (9, 0, 0);
         for part in 0..4 {
             let (index, plain) = (HotIndex::new(sequence, 7, 0), HotIndex::new(sequence, 7, 0));
@@ -295,7 +404,9 @@ mod tests {
                     let (category, stream) = (next(&mut state) % 5, next(&mut state) % 40);
                     let key = (format!("category-{category}"), format!("{stream:036}"));
                     let position = positions.get(&key).copied().unwrap_or(0);
-                    let known = cache.next_position(&key.0, &key.1);
+                    let spot = spots.get(&key).copied().unwrap_or_default();
+                    let (known, spot) = cache.next_position(&key.0, &key.1, spot);
+                    spots.insert(key.clone(), spot);
                     let staged = events.iter().filter(|(known, _, _)| *known == key).count() as u64;
                     assert_eq!(known.unwrap_or(position - staged), position - staged, "{key:?} in part {part}");
                     asked_indexes += u32::from(known.is_none());
@@ -305,11 +416,9 @@ mod tests {
                     }
                 }
                 let additions = || {
-                    events.iter().map(|((category, stream), position, name)| Addition {
-                        category,
-                        stream,
-                        name,
-                        position: *position,
+                    events.iter().map(|(key, position, name)| Addition {
+                        spot: spots.get(key).copied().unwrap_or_default(),
+                        ..Addition::new(&key.0, &key.1, name, *position)
                     })
                 };
                 let id = frame.to_string();
@@ -370,14 +479,44 @@ mod tests {
     fn when_numbers_run_out_everything_is_forgotten() {
         let mut cache = WriterCache::new(7, 100, true);
         let index = HotIndex::new(0, 7, 0);
-        let event = Addition { category: "a", stream: "b", name: "n", position: 4 };
+        let event = Addition::new("a", "b", "n", 4);
         cache.add(&index, 4_096, None, [event].into_iter()).unwrap();
-        assert_eq!((cache.next_position("a", "b"), cache.next_position("a", "c")), (Some(5), Some(0)));
+        let next = |cache: &mut WriterCache, stream| cache.next_position("a", stream, Spot::default()).0;
+        let spot = cache.next_position("a", "b", Spot::default()).1;
+        assert_eq!((next(&mut cache, "b"), next(&mut cache, "c")), (Some(5), Some(0)));
+        assert_eq!(cache.next_position("a", "b", spot).0, Some(5), "by the spot");
         cache.part = u32::MAX;
         cache.begin_part();
-        assert_eq!((cache.next_position("a", "b"), cache.next_position("a", "c")), (None, None));
+        assert_eq!((next(&mut cache, "b"), next(&mut cache, "c")), (None, None));
+        assert_eq!(cache.next_position("a", "b", spot).0, None, "by the spot");
         cache.next_owner = u32::MAX;
         cache.add(&index, 4_104, None, [Addition { position: 5, ..event }].into_iter()).unwrap();
-        assert_eq!((cache.next_owner, cache.next_position("a", "b")), (1, Some(6)));
+        assert_eq!((cache.next_owner, next(&mut cache, "b")), (1, Some(6)));
+    }
+
+    /// The streams of one name are told apart by their categories, and a spot that another store's cache gave, or a category that
+    /// was forgotten since, is worth nothing.
+    #[test]
+    fn a_spot_is_looked_at_and_not_believed() {
+        let index = HotIndex::new(0, 7, 0);
+        let add = |cache: &mut WriterCache, category: &str, stream: &str, position| {
+            cache.add(&index, 4_096, None, [Addition::new(category, stream, "n", position)].into_iter()).unwrap();
+            cache.next_position(category, stream, Spot::default()).1
+        };
+        let (mut cache, mut other) = (WriterCache::new(7, 4, true), WriterCache::new(7, 4, true));
+        let spot = add(&mut cache, "a", "b", 1);
+        assert_ne!(spot.note(), 0);
+        add(&mut other, "c", "b", 8);
+        assert_eq!(other.next_position("a", "b", spot).0, Some(0), "no such stream there");
+        assert_eq!(other.next_position("c", "b", spot).0, Some(9), "one of that name is, of another category");
+        assert_eq!(cache.next_position("c", "b", spot).0, Some(0));
+        assert_eq!(cache.next_position("a", "b", Spot::of(u64::MAX)).0, Some(2), "nowhere");
+        // The category is forgotten, and comes again under another number: what is known of its streams is new.
+        for category in ["d", "e", "f", "g", "h", "i", "j"] {
+            add(&mut cache, category, "x", 0);
+        }
+        assert_eq!(cache.next_position("a", "b", spot).0, None, "forgotten");
+        add(&mut cache, "a", "b", 2);
+        assert_eq!(cache.next_position("a", "b", spot).0, Some(3), "not what was known under the old number");
     }
 }

@@ -1,6 +1,6 @@
 //! Segment files: their names, and how one comes to be there in whole or not at all.
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, Writing};
 use crate::format::segment_header::{HEADER_BYTES, SegmentHeader};
 use crate::vocabulary::error::IoFailure;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub(crate) fn put_side_file(
     sync: bool,
 ) -> Result<Arc<dyn DiskFile>, IoFailure> {
     let temporary = format!("{name}{TEMPORARY}");
-    let file = create_anew(disk, &temporary, bytes.len() as u64, false)?;
+    let file = create_anew(disk, &temporary, bytes.len() as u64, Writing::Once)?;
     let written = file.write_at(0, bytes).and_then(|()| if sync { file.sync() } else { Ok(()) });
     let put = written.and_then(|()| match disk.rename(&temporary, name) {
         Err(failure) if failure.source.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -89,13 +89,13 @@ pub(crate) struct NotMade {
 pub(crate) fn create_segment(
     disk: &dyn Disk,
     header: &SegmentHeader,
-    wide: bool,
+    writing: Writing,
     first_frames: &[u8],
 ) -> Result<Arc<dyn DiskFile>, NotMade> {
     let name = segment_name(header.number);
     let temporary = format!("{name}{TEMPORARY}");
     let unnamed = |failure| NotMade { failure, named: false };
-    let file = create_anew(disk, &temporary, header.length, wide).map_err(unnamed)?;
+    let file = create_anew(disk, &temporary, header.length, writing).map_err(unnamed)?;
     let made = (|| {
         file.write_at(0, &header.encode())?;
         if !first_frames.is_empty() {
@@ -116,11 +116,16 @@ pub(crate) fn create_segment(
 }
 
 /// Makes a file under a temporary name. One that an earlier failure could not remove is in nobody's way.
-fn create_anew(disk: &dyn Disk, temporary: &str, length: u64, wide: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
-    match disk.create(temporary, length, wide) {
+fn create_anew(
+    disk: &dyn Disk,
+    temporary: &str,
+    length: u64,
+    writing: Writing,
+) -> Result<Arc<dyn DiskFile>, IoFailure> {
+    match disk.create(temporary, length, writing) {
         Err(failure) if failure.source.kind() == std::io::ErrorKind::AlreadyExists => {
             disk.remove(temporary)?;
-            disk.create(temporary, length, wide)
+            disk.create(temporary, length, writing)
         }
         made => made,
     }

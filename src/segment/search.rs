@@ -117,7 +117,7 @@ pub(crate) fn search_marks(file: &dyn DiskFile, segment: &SegmentHeader, from: u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::{Disk, RealDisk};
+    use crate::disk::{Disk, RealDisk, Writing};
     use crate::format::encode::{self, Context, TransactionSource};
     use crate::format::event::EventSource;
     use crate::format::segment_header::HEADER_BYTES;
@@ -171,7 +171,7 @@ mod tests {
     fn a_mark_is_found_wherever_its_frame_stands() {
         let directory = tempfile::tempdir().unwrap();
         let length = 2 << 20;
-        let file = RealDisk::new(directory.path()).unwrap().create("a", length, false).unwrap();
+        let file = RealDisk::new(directory.path()).unwrap().create("a", length, Writing::Synced).unwrap();
         let segment =
             SegmentHeader { store_id: [1; 16], number: 1, salt: SALT, length, created_at: Timestamp::UNIX_EPOCH };
         let from = HEADER_BYTES;

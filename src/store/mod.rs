@@ -146,11 +146,8 @@ impl EventStore {
     /// [`AppendError::Unmet`] when a condition does not hold, [`AppendError::DuplicateTransaction`] when the id is taken by other
     /// content; else as [`EventStream::publish`].
     pub fn append(&self, transaction: Transaction) -> Result<Receipt, AppendError> {
-        let parts: Vec<AppendPart<'_>> = transaction
-            .parts
-            .iter()
-            .map(|part| AppendPart { stream: &part.stream, events: &part.events, condition: &part.condition })
-            .collect();
+        let parts: Vec<AppendPart<'_>> =
+            transaction.parts.iter().map(|part| AppendPart::new(&part.stream, &part.events, &part.condition)).collect();
         self.shared.adapter.append(&Append {
             id: transaction.id.as_ref(),
             attributes: &transaction.attributes,

@@ -10,6 +10,7 @@ use super::options::Limits;
 use super::time::Timestamp;
 use super::transaction::{StoredTransaction, SystemRecord};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A transaction on its way into an adapter, borrowed from whoever appends.
 #[derive(Debug, Clone, Copy)]
@@ -43,13 +44,40 @@ pub struct AppendPart<'a> {
     pub events: &'a [NewEvent],
     /// What must hold of the stream before the transaction.
     pub condition: &'a Condition,
+    /// Where the store's writer found the stream last, if whoever appends keeps such notes.
+    pub(crate) hint: Option<&'a StreamHint>,
+}
+
+/// A note that a store's writer leaves in a handle: where it found the handle's stream. What it says is looked at, not believed;
+/// so it may be stale, and may come from several threads in any order. Means something to the store that left it alone.
+#[derive(Debug, Default)]
+pub(crate) struct StreamHint(AtomicU64);
+
+impl StreamHint {
+    /// What was left last; 0 if nothing was.
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Leaves a note.
+    #[inline]
+    pub(crate) fn set(&self, note: u64) {
+        self.0.store(note, Ordering::Relaxed);
+    }
+}
+
+impl Clone for StreamHint {
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.get()))
+    }
 }
 
 impl<'a> AppendPart<'a> {
     /// Events for a stream under a condition.
     #[must_use]
     pub fn new(stream: &'a Stream, events: &'a [NewEvent], condition: &'a Condition) -> Self {
-        Self { stream, events, condition }
+        Self { stream, events, condition, hint: None }
     }
 }
 

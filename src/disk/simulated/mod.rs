@@ -12,7 +12,7 @@ use fate::Crash;
 pub(crate) use fate::Image;
 pub(crate) use faults::{Duty, Fault};
 
-use super::{Disk, DiskFile, Lock, MemoryFiles};
+use super::{Disk, DiskFile, Lock, MemoryFiles, Writing};
 use crate::vocabulary::error::IoFailure;
 use crate::vocabulary::time::Timestamp;
 use content::Content;
@@ -206,7 +206,7 @@ impl Disk for SimulatedDisk {
         faults::act(&self.state, Duty::List, "", |state| Ok(state.names.keys().cloned().collect()))
     }
 
-    fn create(&self, name: &str, length: u64, _wide: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
+    fn create(&self, name: &str, length: u64, _writing: Writing) -> Result<Arc<dyn DiskFile>, IoFailure> {
         let file = faults::act(&self.state, Duty::Create, name, |state| {
             if state.names.contains_key(name) {
                 return Err(Errno::EXIST);

@@ -43,7 +43,7 @@ fn a_line_may_have_any_value_that_it_had() {
 #[test]
 fn names_need_their_directory_and_files_their_sync() {
     let disk = disk_with("a", &[5; 512]);
-    let file = disk.create("b.tmp", 1_024, false).unwrap();
+    let file = disk.create("b.tmp", 1_024, Writing::Synced).unwrap();
     file.write_at(0, b"hello").unwrap();
     let unborn: BTreeSet<Option<Vec<u8>>> = images(&disk).into_iter().map(|mut files| files.remove("b.tmp")).collect();
     assert!(unborn.contains(&None) && unborn.contains(&Some(Vec::new())), "no file, and an empty one");

@@ -355,12 +355,8 @@ pub(crate) fn expect_hot(content: &Content, right: &[(String, Answer)]) {
     let right: BTreeMap<&str, &Answer> = right.iter().map(|(question, answer)| (&**question, answer)).collect();
     let index = HotIndex::new(content.base, 7, 0);
     for frame in &content.transactions {
-        let events = frame.events.iter().map(|event| Addition {
-            category: &event.category,
-            stream: &event.stream,
-            name: &event.name,
-            position: event.position,
-        });
+        let events =
+            frame.events.iter().map(|event| Addition::new(&event.category, &event.stream, &event.name, event.position));
         index.add(frame.offset, frame.id.as_deref(), events).expect("it is little");
     }
     let entry = |id: Option<EntryId>, positions: bool| {
