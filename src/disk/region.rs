@@ -147,12 +147,12 @@ impl Region {
     /// the range or somewhat behind it, or before, where something cannot be provided.
     #[inline]
     pub(crate) fn provided_to(&self, range: Range<u64>) -> u64 {
-        let all = chunks(&range);
-        let end = match self.provided.first_missing(all.clone()) {
-            None => all.end,
-            Some(_) => self.ask_as_far(all),
-        };
-        (end * CHUNK_BYTES).min(self.len())
+        let (first, last) = (range.start / CHUNK_BYTES, range.end / CHUNK_BYTES);
+        // Mostly it is a short range.
+        if self.provided.has(first) && (last == first || last == first + 1 && self.provided.has(last)) {
+            return (last + 1) * CHUNK_BYTES;
+        }
+        self.ask_as_far(chunks(&range)) * CHUNK_BYTES
     }
 
     #[cold]
