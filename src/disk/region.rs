@@ -39,6 +39,9 @@ enum Memory {
     /// Of a file that is on no disk. Mapping such ones would be most of what a simulation does.
     #[cfg(feature = "testing")]
     Heap(Box<[std::sync::atomic::AtomicU8]>),
+    /// The same, of a file that cannot be read in this range.
+    #[cfg(test)]
+    Holed(Box<[std::sync::atomic::AtomicU8]>, Range<u64>),
 }
 
 /// Bytes that a prefetch brings in.
@@ -51,6 +54,8 @@ impl Memory {
             Memory::Map(map) => map.len(),
             #[cfg(feature = "testing")]
             Memory::Heap(bytes) => bytes.len(),
+            #[cfg(test)]
+            Memory::Holed(bytes, _) => bytes.len(),
         }
     }
 
@@ -61,6 +66,8 @@ impl Memory {
             Memory::Map(map) => map.as_mut_ptr(),
             #[cfg(feature = "testing")]
             Memory::Heap(bytes) => bytes.as_ptr().cast_mut().cast(),
+            #[cfg(test)]
+            Memory::Holed(bytes, _) => bytes.as_ptr().cast_mut().cast(),
         }
     }
 
@@ -70,6 +77,12 @@ impl Memory {
             Memory::Map(map) => ask(map, range, wanted),
             #[cfg(feature = "testing")]
             Memory::Heap(_) => Ok(()),
+            #[cfg(test)]
+            Memory::Holed(_, hole) if range.start < hole.end && hole.start < range.end => {
+                Err(rustix::io::Errno::IO.into())
+            }
+            #[cfg(test)]
+            Memory::Holed(..) => Ok(()),
         }
     }
 }
@@ -112,6 +125,15 @@ impl Region {
         let copy = bytes.iter().map(|byte| std::sync::atomic::AtomicU8::new(*byte)).collect();
         let provided = Provided::everything(bytes.len() as u64);
         Self { map: Memory::Heap(copy), writable: true, published: Mark::new(0), provided }
+    }
+
+    /// A copy of `bytes` that are all published, as if those in `hole` could not be read.
+    #[cfg(test)]
+    pub(crate) fn holed(bytes: &[u8], hole: Range<u64>) -> Self {
+        let copy = bytes.iter().map(|byte| std::sync::atomic::AtomicU8::new(*byte)).collect();
+        let length = bytes.len() as u64;
+        let provided = Provided::nothing(length);
+        Self { map: Memory::Holed(copy, hole), writable: false, published: Mark::new(length), provided }
     }
 
     /// Bytes mapped.
