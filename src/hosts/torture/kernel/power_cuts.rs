@@ -97,9 +97,7 @@ impl Bench {
     }
 
     fn cycle(&mut self, cycle: u64, outcome: &mut Outcome) -> Result<(), Failure> {
-        if !cycle.is_multiple_of(ON_ONE_STORE) && self.random.u8(0..4) == 0 {
-            self.cut_under_a_look(outcome)?;
-        }
+        self.perhaps_cut_under_a_look(outcome)?;
         let mounted = Mount::image(&self.mount, &self.image)?;
         if cycle.is_multiple_of(ON_ONE_STORE) {
             if self.store.exists() {
@@ -173,8 +171,15 @@ impl Bench {
 impl Bench {
     /// Cuts the power under a process that has the store open and has read nothing yet. The page cache is empty, so what the file
     /// system no longer reads (xfs nothing, ext4 all) must be a typed error, and not a signal.
-    fn cut_under_a_look(&self, outcome: &mut Outcome) -> Result<(), Failure> {
+    fn perhaps_cut_under_a_look(&mut self, outcome: &mut Outcome) -> Result<(), Failure> {
+        if self.random.u8(0..4) > 0 {
+            return Ok(());
+        }
         let mounted = Mount::image(&self.mount, &self.image)?;
+        // The last cut may have come before the store was made.
+        if !self.store.join("0000000001.segment").exists() {
+            return mounted.end();
+        }
         let mut child = Workload::look(&self.store)?;
         let said = child.hear()?;
         if said != "ready" {
