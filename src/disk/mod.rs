@@ -8,6 +8,7 @@ mod fork;
 #[cfg(feature = "testing")]
 mod memory;
 mod patient;
+mod provided;
 mod real;
 mod region;
 #[cfg(feature = "testing")]

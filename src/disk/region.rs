@@ -1,5 +1,6 @@
 //! A mapped file with a line between what readers may see and what the writer may still write: the one `unsafe` door.
 
+use super::provided::{CHUNK_BYTES, Provided, chunks};
 use crate::vocabulary::mark::Mark;
 use memmap2::{MmapOptions, MmapRaw};
 use std::fs::File;
@@ -18,7 +19,18 @@ pub(crate) struct Region {
     map: Memory,
     writable: bool,
     published: Mark,
+    provided: Provided,
 }
+
+/// What the bytes of a region are wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Reading,
+    Writing,
+}
+
+/// Bytes that the writer asks for at once: rarely, and not so many that a sync writes much more than was appended.
+const WRITER_BYTES: u64 = 4 * CHUNK_BYTES;
 
 /// What the bytes lie in.
 #[derive(Debug)]
@@ -27,6 +39,9 @@ enum Memory {
     /// Of a file that is on no disk. Mapping such ones would be most of what a simulation does.
     #[cfg(feature = "testing")]
     Heap(Box<[std::sync::atomic::AtomicU8]>),
+    /// The same, of a file that cannot be read in this range.
+    #[cfg(test)]
+    Holed(Box<[std::sync::atomic::AtomicU8]>, Range<u64>),
 }
 
 /// Bytes that a prefetch brings in.
@@ -39,6 +54,8 @@ impl Memory {
             Memory::Map(map) => map.len(),
             #[cfg(feature = "testing")]
             Memory::Heap(bytes) => bytes.len(),
+            #[cfg(test)]
+            Memory::Holed(bytes, _) => bytes.len(),
         }
     }
 
@@ -49,8 +66,48 @@ impl Memory {
             Memory::Map(map) => map.as_mut_ptr(),
             #[cfg(feature = "testing")]
             Memory::Heap(bytes) => bytes.as_ptr().cast_mut().cast(),
+            #[cfg(test)]
+            Memory::Holed(bytes, _) => bytes.as_ptr().cast_mut().cast(),
         }
     }
+
+    /// Asks the system for bytes, which it maps. Where it does not know that question, they are taken to be there.
+    fn ask(&self, range: Range<u64>, wanted: Wanted) -> io::Result<()> {
+        match self {
+            Memory::Map(map) => ask(map, range, wanted),
+            #[cfg(feature = "testing")]
+            Memory::Heap(_) => Ok(()),
+            #[cfg(test)]
+            Memory::Holed(_, hole) if range.start < hole.end && hole.start < range.end => {
+                Err(rustix::io::Errno::IO.into())
+            }
+            #[cfg(test)]
+            Memory::Holed(..) => Ok(()),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn ask(map: &MmapRaw, range: Range<u64>, wanted: Wanted) -> io::Result<()> {
+    use memmap2::Advice;
+    use rustix::io::Errno;
+    let advice = match wanted {
+        Wanted::Reading => Advice::PopulateRead,
+        Wanted::Writing => Advice::PopulateWrite,
+    };
+    let start = usize::try_from(range.start).map_err(io::Error::other)?;
+    let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
+    match map.advise_range(advice, start, length) {
+        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
+        // The system's word for where a touch would be a signal.
+        Err(error) if error.raw_os_error() == Some(Errno::FAULT.raw_os_error()) => Err(Errno::IO.into()),
+        asked => asked,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ask(_map: &MmapRaw, _range: Range<u64>, _wanted: Wanted) -> io::Result<()> {
+    Ok(())
 }
 
 impl Region {
@@ -58,14 +115,25 @@ impl Region {
     pub(super) fn map(file: &File, writable: bool) -> io::Result<Self> {
         let options = MmapOptions::new();
         let map = if writable { options.map_raw(file)? } else { options.map_raw_read_only(file)? };
-        Ok(Self { map: Memory::Map(map), writable, published: Mark::new(0) })
+        let provided = Provided::nothing(map.len() as u64);
+        Ok(Self { map: Memory::Map(map), writable, published: Mark::new(0), provided })
     }
 
     /// A copy of `bytes` on no disk, nothing of which is published yet.
     #[cfg(feature = "testing")]
     pub(super) fn in_memory(bytes: &[u8]) -> Self {
         let copy = bytes.iter().map(|byte| std::sync::atomic::AtomicU8::new(*byte)).collect();
-        Self { map: Memory::Heap(copy), writable: true, published: Mark::new(0) }
+        let provided = Provided::everything(bytes.len() as u64);
+        Self { map: Memory::Heap(copy), writable: true, published: Mark::new(0), provided }
+    }
+
+    /// A copy of `bytes` that are all published, as if those in `hole` could not be read.
+    #[cfg(test)]
+    pub(crate) fn holed(bytes: &[u8], hole: Range<u64>) -> Self {
+        let copy = bytes.iter().map(|byte| std::sync::atomic::AtomicU8::new(*byte)).collect();
+        let length = bytes.len() as u64;
+        let provided = Provided::nothing(length);
+        Self { map: Memory::Holed(copy, hole), writable: false, published: Mark::new(length), provided }
     }
 
     /// Bytes mapped.
@@ -89,7 +157,68 @@ impl Region {
         self.published.raise_alone(end.min(self.len()));
     }
 
-    /// The bytes of a range that is published; `None` otherwise.
+    /// Makes sure that the system can provide the bytes of `range`. Whoever reads bytes of a slice asks this first: on a disk
+    /// that is gone, or where a sector cannot be read, the touch itself would end the process by a signal. What was provided once
+    /// is not asked for again; should the system need its memory back, and then fail to read it anew, the signal comes after all.
+    ///
+    /// # Errors
+    /// The system cannot provide them.
+    #[inline]
+    pub(crate) fn provide(&self, range: Range<u64>) -> io::Result<()> {
+        match self.provided.first_missing(chunks(&range)) {
+            None => Ok(()),
+            Some(_) => self.ask_for(&range, Wanted::Reading, 0),
+        }
+    }
+
+    /// Makes sure that the system can provide the bytes of `range`, as far as it can, and gives where that ends: at the end of
+    /// the range or somewhat behind it, or before, where something cannot be provided.
+    #[inline]
+    pub(crate) fn provided_to(&self, range: Range<u64>) -> u64 {
+        let (first, last) = (range.start / CHUNK_BYTES, range.end / CHUNK_BYTES);
+        // Mostly it is a short range.
+        if self.provided.has(first) && (last == first || last == first + 1 && self.provided.has(last)) {
+            return (last + 1) * CHUNK_BYTES;
+        }
+        self.ask_as_far(chunks(&range)) * CHUNK_BYTES
+    }
+
+    #[cold]
+    fn ask_as_far(&self, all: Range<u64>) -> u64 {
+        let all = all.start..all.end.min(self.len().div_ceil(CHUNK_BYTES));
+        let Some(missing) = self.provided.first_missing(all.clone()) else { return all.end };
+        if self.ask_chunks(missing..all.end, Wanted::Reading).is_ok() {
+            return all.end;
+        }
+        // Something there cannot be provided: then one after the other.
+        (missing..all.end).find(|chunk| self.ask_chunks(*chunk..chunk + 1, Wanted::Reading).is_err()).unwrap_or(all.end)
+    }
+
+    /// Asks for the chunks of `range` that were not provided yet, and where it asks anyway, for the rest of `piece` bytes, which
+    /// begin at a multiple of so many: what lies behind is brought into memory in large pages first.
+    #[cold]
+    fn ask_for(&self, range: &Range<u64>, wanted: Wanted, piece: u64) -> io::Result<()> {
+        let range = range.start.min(self.len())..range.end.min(self.len());
+        let all = chunks(&range);
+        while let Some(missing) = self.provided.first_missing(all.clone()) {
+            let end = (missing + 1).next_multiple_of(piece.max(CHUNK_BYTES) / CHUNK_BYTES);
+            let end = all.end.max(end).min(self.len().div_ceil(CHUNK_BYTES));
+            if self.ask_chunks(missing..end, wanted).is_err() {
+                // Perhaps what is wanted can be provided, and what is beside it cannot. Then it is asked for each time.
+                return self.map.ask(range, wanted);
+            }
+        }
+        Ok(())
+    }
+
+    fn ask_chunks(&self, chunks: Range<u64>, wanted: Wanted) -> io::Result<()> {
+        self.map.ask(chunks.start * CHUNK_BYTES..(chunks.end * CHUNK_BYTES).min(self.len()), wanted)?;
+        self.provided.add(chunks);
+        Ok(())
+    }
+
+    /// The bytes of a range that is published; `None` otherwise. Whether they can be read is another question:
+    /// [`Region::provide`].
     pub(crate) fn slice(&self, range: Range<u64>) -> Option<&[u8]> {
         if range.start > range.end || range.end > self.published() {
             return None;
@@ -131,11 +260,16 @@ impl Region {
         if offset < self.published() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a store into bytes that readers may see"));
         }
+        let range = offset..offset + bytes.len() as u64;
+        if self.provided.first_missing(chunks(&range)).is_some() {
+            self.ask_for(&range, Wanted::Writing, WRITER_BYTES)?;
+        }
         let start = usize::try_from(offset).map_err(io::Error::other)?;
         // SAFETY: the range lies within the mapping, which is writable. It lies wholly at or above the mark, where `slice` forms
         // no reference; the mark cannot pass it meanwhile, because whoever publishes is whoever writes: the engine does both in
         // the writer's seat, or under the leadership that hands bytes from it. The source is an ordinary slice elsewhere in
-        // memory, so the two do not overlap. Every page has its blocks, so the store cannot fault for lack of space.
+        // memory, so the two do not overlap. Every page has its blocks, so the store cannot fault for lack of space, and the
+        // system was seen to provide it.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.map.as_mut_ptr().add(start), bytes.len()) };
         Ok(())
     }
@@ -186,6 +320,31 @@ mod tests {
         region.publish(u64::MAX);
         assert_eq!(region.published(), 8_192, "the mark stays within the region");
         assert_eq!(region.slice(Range { start: 6, end: 5 }), None);
+    }
+
+    /// Touching what lies behind the end of a mapped file is a signal, as it is on a disk that is gone.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_the_system_cannot_provide_is_an_error_and_no_signal() {
+        let chunks = 8 * CHUNK_BYTES;
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(chunks).unwrap();
+        let region = Region::map(&file, true).unwrap();
+        region.publish(3 * CHUNK_BYTES);
+        region.provide(CHUNK_BYTES..CHUNK_BYTES + 1).unwrap();
+        let end = 2 * CHUNK_BYTES + CHUNK_BYTES / 2;
+        file.set_len(end).unwrap();
+        assert_eq!(region.provided_to(0..chunks), 2 * CHUNK_BYTES, "whole chunks, up to the one that is cut");
+        assert_eq!(region.provided_to(3 * CHUNK_BYTES..chunks), 3 * CHUNK_BYTES, "nothing");
+        region.provide(end - 8..end).unwrap();
+        let failed = |outcome: io::Result<()>| outcome.unwrap_err().raw_os_error() == Some(5);
+        assert!(failed(region.provide(end - 8..end + 8)), "a page of it is not there");
+        assert!(failed(region.provide(0..chunks)) && failed(region.provide(chunks - 1..u64::MAX)));
+        assert_eq!(region.slice(end - 8..end), Some(&[0; 8][..]));
+        assert!(failed(region.write(4 * CHUNK_BYTES, b"x")), "the writer too");
+        file.set_len(chunks).unwrap();
+        assert_eq!(region.provided_to(0..chunks), chunks, "a failure is not remembered");
+        region.write(4 * CHUNK_BYTES, b"x").unwrap();
     }
 
     #[test]

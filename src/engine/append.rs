@@ -316,7 +316,7 @@ impl Engine {
         let number = segment.header.number;
         let in_flight;
         let bytes = if offset < segment.region.published() {
-            segment.region.slice(offset..segment.region.published())
+            Some(segment.frame(offset).map_err(AppendError::Io)?)
         } else if let Some(staged) = seat.find(number, offset) {
             Some(staged)
         } else {
@@ -324,7 +324,7 @@ impl Engine {
             match in_flight.as_ref().and_then(|batch| batch.find(number, offset)) {
                 Some(bytes) => Some(bytes),
                 // It became visible between the two looks.
-                None => segment.region.slice(offset..segment.region.published().max(offset)),
+                None => Some(segment.frame(offset).map_err(AppendError::Io)?),
             }
         };
         let view = bytes

@@ -1,5 +1,6 @@
 //! Reading events: the frames of the events that a scan asks for, and the events in them.
 
+use super::ahead::{Ahead, SHORT_BYTES, provided, published};
 use super::numbers::{Numbers, Piece, frame_of, gone};
 use super::snapshot::Snapshot;
 use super::{Engine, LiveSegment};
@@ -189,7 +190,7 @@ impl Reader {
         event: &mut EventRef<'s>,
         take: &mut impl FnMut(&EventRef<'s>, u64, u64) -> Result<ControlFlow<()>, ReadError>,
     ) -> Result<ControlFlow<()>, ReadError> {
-        let bytes = published(segment);
+        let mut ahead = Ahead::new(segment);
         let run = &mut piece.run;
         let mut view = FrameView::EMPTY;
         let mut next = None;
@@ -197,8 +198,13 @@ impl Reader {
             // The next frame mostly stands where this one ends. Where it does not, the index knows.
             let offset = match next {
                 Some(offset) => offset,
-                None => self.known(segment, run.start).map_or_else(|| frame_of(segment, run.start), Ok)?,
+                None => {
+                    let known = self.known(segment, run.start).map_or_else(|| frame_of(segment, run.start), Ok)?;
+                    ahead.go_on(known);
+                    known
+                }
             };
+            let bytes = ahead.reach(offset);
             if self.plain(segment, bytes, offset, run.start, event) {
                 let end = offset + aligned(event.data.len() as u64);
                 segment.region.prefetch(offset + AHEAD_BYTES..end + AHEAD_BYTES);
@@ -246,7 +252,7 @@ impl Reader {
         event: &mut EventRef<'s>,
         take: &mut impl FnMut(&EventRef<'s>, u64, u64) -> Result<ControlFlow<()>, ReadError>,
     ) -> Result<ControlFlow<()>, ReadError> {
-        let bytes = published(segment);
+        let published = published(segment);
         let list = &mut piece.list;
         let ahead = |offset: u64| segment.region.prefetch(offset..offset + FRAME_BYTES);
         for by in 0..AHEAD_FRAMES {
@@ -255,6 +261,7 @@ impl Reader {
         let (mut view, mut opened, mut check) = (FrameView::EMPTY, None, None);
         while let (Some((number, offset)), true) = (list.first(), *left > 0) {
             list.ahead(AHEAD_FRAMES).map(ahead);
+            let bytes = provided(segment, published, offset, SHORT_BYTES);
             if self.plain(segment, bytes, offset, number, event) {
                 opened = None;
                 list.advance();
@@ -321,7 +328,7 @@ impl Reader {
     #[inline(always)]
     fn view<'s>(
         &mut self,
-        segment: &LiveSegment,
+        segment: &'s LiveSegment,
         bytes: &'s [u8],
         offset: u64,
         number: u64,
@@ -332,11 +339,13 @@ impl Reader {
             && (open.segment, open.offset) == (segment.header.number, offset)
             && holds(&open.header, number)
         {
-            view.bytes = bytes.get(..open.header.length as usize).unwrap_or_default();
+            // It was provided when it was opened.
+            view.bytes = segment.region.slice(offset..offset + u64::from(open.header.length)).unwrap_or_default();
             (view.header, view.sections) = (open.header, open.sections);
             return Ok(());
         }
-        if !view.reopen(bytes) {
+        // A long frame may reach beyond what was provided.
+        if !view.reopen(bytes) && !view.reopen(segment.frame(offset)?) {
             return Err(segment.corrupt(offset, "no frame stands where the index says one does"));
         }
         if self.verify && !view.verify(segment.header.salt, offset) {
@@ -365,11 +374,6 @@ impl Reader {
         let (header, sections) = (view.header, view.sections);
         self.open = Some(OpenFrame { segment: segment.header.number, offset, header, sections });
     }
-}
-
-/// All that readers may see of a segment.
-fn published(segment: &LiveSegment) -> &[u8] {
-    segment.region.slice(0..segment.region.published()).unwrap_or_default()
 }
 
 fn holds(header: &FrameHeader, number: u64) -> bool {

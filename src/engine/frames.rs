@@ -55,10 +55,10 @@ impl Engine {
         for segment in snapshot.segments.iter().rev() {
             for offset in segment.ask(|index| index.transactions_with(id))? {
                 // What is staged is indexed, and not there yet for readers; nor is what a failed sync has left.
-                let published = segment.region.published();
-                let Some(bytes) = segment.region.slice(offset..published).filter(|bytes| !bytes.is_empty()) else {
+                let bytes = segment.frame(offset)?;
+                if bytes.is_empty() {
                     continue;
-                };
+                }
                 let frame = verified(segment, bytes, offset)?;
                 if frame.sections.id_text(frame.bytes) == Some(id) {
                     return transaction_of(segment, &frame, offset, self.seed).map(Some);
@@ -79,8 +79,7 @@ impl FrameWalk {
         let Some(offset) = segment.ask(|index| index.frame_of(before))? else {
             return Err(segment.corrupt(0, format!("the index does not know the event with sequence number {before}")));
         };
-        let bytes = segment.region.slice(offset..segment.region.published()).unwrap_or_default();
-        let header = verified(segment, bytes, offset)?.header;
+        let header = verified(segment, segment.frame(offset)?, offset)?.header;
         let spans = header.sequence + u64::from(header.count) > from;
         self.segment = index;
         self.offset = if spans { offset } else { offset + aligned(u64::from(header.length)) };
@@ -109,7 +108,7 @@ impl FrameWalk {
             }
             let offset = self.offset;
             let stop = |walk: &mut Self| walk.segment = usize::MAX;
-            let bytes = segment.region.slice(offset..segment.region.published()).unwrap_or_default();
+            let bytes = segment.frame(offset).inspect_err(|_| stop(self))?;
             let frame = verified(&segment, bytes, offset).inspect_err(|_| stop(self))?;
             self.offset += aligned(u64::from(frame.header.length));
             if frame.header.kind != Kind::Transaction {

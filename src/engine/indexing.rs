@@ -15,7 +15,7 @@ use crate::index::sealed::{Covers, IndexBuilder, IndexBytes, IndexedEvent, Seale
 use crate::index::{PartIndex, hash_seed};
 use crate::log::{self, index_name};
 use crate::segment::{Start, scan};
-use crate::vocabulary::error::AppendError;
+use crate::vocabulary::error::{AppendError, IoFailure};
 use crate::vocabulary::event::{EventId, EventRef, IdRepr};
 use std::sync::Arc;
 
@@ -28,9 +28,11 @@ pub(super) const PARTS_A_SEGMENT: u64 = 8;
 
 /// Why frames cannot be indexed.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) offset: u64,
-    pub(super) what: String,
+pub(super) enum Fault {
+    /// They cannot be read.
+    Unreadable(IoFailure),
+    /// They are not what they must be.
+    Damaged { offset: u64, what: String },
 }
 
 /// Bytes of frames that are read before who makes an index looks whether something else is wanted sooner.
@@ -48,7 +50,7 @@ pub(super) fn build(
     let seed = IdSeed::of(&header.store_id);
     let mut builder = IndexBuilder::new(hash_seed(&header.store_id), start.chain.sequence);
     let mut chain = start.chain;
-    let fault = |offset, what: &str| Fault { offset, what: what.into() };
+    let fault = |offset, what: &str| Fault::Damaged { offset, what: what.into() };
     let mut first_recorded_at = None;
     let mut last = start.offset;
     let mut looked = start.offset;
@@ -66,7 +68,7 @@ pub(super) fn build(
         }
         add(&mut builder, place, frame, seed)
     })
-    .map_err(|failure| fault(start.offset, &failure.to_string()))?;
+    .map_err(Fault::Unreadable)?;
     if scanned.offset != end {
         return Err(fault(scanned.offset, scanned.stop.what()));
     }

@@ -1,15 +1,43 @@
 //! A part of the log that is in use: frames of one segment, the file and the map that they are in, and their index.
 
-use super::indexing;
+use super::indexing::{self, Fault};
 use crate::disk::{DiskFile, Region};
+use crate::format::frame::{FrameHeader, TABLE_HEADER_BYTES};
 use crate::format::segment_header::SegmentHeader;
 use crate::index::sealed::{Damaged, IndexBytes, SealedIndex};
 use crate::index::{HotIndex, PartIndex, hash_seed};
 use crate::segment::Start;
-use crate::vocabulary::error::{Corruption, ReadError};
+use crate::vocabulary::error::{AppendError, Corruption, IoFailure, ReadError};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+
+/// Why an index has no answer.
+#[derive(Debug, Clone)]
+pub(crate) enum NoAnswer {
+    /// It is damaged, and so is the log that it would be made from again.
+    Corrupt(Corruption),
+    /// It is damaged, or cannot be read, and neither can the log.
+    Io(IoFailure),
+}
+
+impl From<NoAnswer> for ReadError {
+    fn from(why: NoAnswer) -> Self {
+        match why {
+            NoAnswer::Corrupt(corruption) => corruption.into(),
+            NoAnswer::Io(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<NoAnswer> for AppendError {
+    fn from(why: NoAnswer) -> Self {
+        match why {
+            NoAnswer::Corrupt(corruption) => corruption.into(),
+            NoAnswer::Io(failure) => AppendError::Io(failure),
+        }
+    }
+}
 
 /// Frames of one segment: all of them, or some. The parts of a segment that is in use become one when it is complete.
 #[derive(Debug)]
@@ -103,30 +131,55 @@ impl LiveSegment {
     /// Asks the index. A damaged one is made again from the log, in memory, and asked once more: it is only a hint.
     ///
     /// # Errors
-    /// [`Corruption`] when the log itself is damaged there.
-    pub(crate) fn ask<T>(&self, mut question: impl FnMut(&PartIndex) -> Result<T, Damaged>) -> Result<T, Corruption> {
+    /// [`NoAnswer`] when the log itself is damaged there, or cannot be read.
+    pub(crate) fn ask<T>(&self, mut question: impl FnMut(&PartIndex) -> Result<T, Damaged>) -> Result<T, NoAnswer> {
         // Which one is asked is settled first: another thread may put it in place of the damaged one meanwhile.
         let again = self.again.get();
         match question(again.unwrap_or(&self.index)) {
             Ok(answer) => Ok(answer),
-            Err(damaged) if again.is_some() => Err(self.corruption(0, damaged.to_string())),
-            Err(_) => question(self.make_again()?).map_err(|damaged| self.corruption(0, damaged.to_string())),
+            Err(damaged) if again.is_some() => Err(NoAnswer::Corrupt(self.corruption(0, damaged.to_string()))),
+            Err(_) => question(self.make_again()?)
+                .map_err(|damaged| NoAnswer::Corrupt(self.corruption(0, damaged.to_string()))),
         }
     }
 
-    fn make_again(&self) -> Result<&PartIndex, Corruption> {
+    fn make_again(&self) -> Result<&PartIndex, NoAnswer> {
         // One thread makes it for all who need it.
         let _making = self.making.lock();
         if let Some(again) = self.again.get() {
             return Ok(again);
         }
         let end = self.sealed_end.get().copied().unwrap_or_else(|| self.region.published());
-        let bytes = indexing::build(&*self.file, &self.header, &self.start, end, &|| ())
-            .map_err(|fault| self.corruption(fault.offset, fault.what))?;
+        let bytes =
+            indexing::build(&*self.file, &self.header, &self.start, end, &|| ()).map_err(|fault| match fault {
+                Fault::Unreadable(failure) => NoAnswer::Io(failure),
+                Fault::Damaged { offset, what } => NoAnswer::Corrupt(self.corruption(offset, what)),
+            })?;
         let header = &self.header;
         let sealed = SealedIndex::open(IndexBytes::Heap(bytes), &header.store_id, header.number, header.salt)
-            .map_err(|unusable| self.corruption(0, unusable.to_string()))?;
+            .map_err(|unusable| NoAnswer::Corrupt(self.corruption(0, unusable.to_string())))?;
         Ok(self.again.get_or_init(|| PartIndex::Sealed(Box::new(sealed))))
+    }
+
+    /// The frame that begins at `offset`, as far as readers may see it, which the system was seen to provide. Where no frame
+    /// begins, whatever bytes; where nothing was published yet, none.
+    ///
+    /// # Errors
+    /// [`IoFailure`] when the system cannot provide it.
+    pub(crate) fn frame(&self, offset: u64) -> Result<&[u8], IoFailure> {
+        let published = self.region.published();
+        let bytes = self.region.slice(offset..published).unwrap_or_default();
+        let front = bytes.get(..TABLE_HEADER_BYTES.min(bytes.len())).unwrap_or_default();
+        self.provide(offset, front.len())?;
+        let length = FrameHeader::decode(front).map_or(front.len(), |header| header.length as usize);
+        let frame = bytes.get(..length.min(bytes.len())).unwrap_or_default();
+        self.provide(offset, frame.len())?;
+        Ok(frame)
+    }
+
+    fn provide(&self, offset: u64, length: usize) -> Result<(), IoFailure> {
+        let provided = self.region.provide(offset..offset + length as u64);
+        provided.map_err(|error| IoFailure::new("read", self.file.path(), error))
     }
 
     fn corruption(&self, offset: u64, what: impl Into<String>) -> Corruption {

@@ -4,6 +4,7 @@
 //! [`Durability::Sync`] it then waits for a sync that it may lead itself; else it is published at once. Readers load one number,
 //! the published revision, and never wait.
 
+mod ahead;
 mod append;
 mod batch;
 mod builder;

@@ -9,7 +9,7 @@ mod report;
 mod simulated;
 
 use clap::{Parser, Subcommand};
-use kernel::{check, full_disks, kills, power_cuts, scenario, syscall_faults, thin_device, workload};
+use kernel::{check, full_disks, kills, look, power_cuts, scenario, syscall_faults, thin_device, workload};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,6 +27,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Piece {
     Workload(workload::Args),
+    Look(look::Args),
     Check(check::Args),
     Kills(kills::Args),
     PowerCuts(power_cuts::Args),
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.piece {
         Piece::Workload(args) => return workload::run(args),
+        Piece::Look(args) => return look::run(args),
         Piece::Check(args) => check::run(args),
         Piece::Kills(args) => kills::run(args),
         Piece::PowerCuts(args) => power_cuts::run(args),

@@ -87,13 +87,13 @@ impl Checked {
         let before = section.start.saturating_sub(self.data.start);
         for (slot, index) in out.iter_mut().zip(indexes) {
             let at = (*index as usize).saturating_mul(4);
-            let Some(number) = bytes.get(at..).and_then(|bytes| bytes.first_chunk()) else {
-                return Err(section.damaged("a number is cut short"));
-            };
             // Sections begin at multiples of eight, and so does the first block: no number lies in two.
             if !self.is_verified((before + at) / BLOCK_BYTES) {
                 self.part(section, at, 4)?;
             }
+            let Some(number) = bytes.get(at..).and_then(|bytes| bytes.first_chunk()) else {
+                return Err(section.damaged("a number is cut short"));
+            };
             *slot = u64::from(u32::from_le_bytes(*number)) << 3;
         }
         Ok(())
@@ -136,6 +136,7 @@ impl Checked {
     fn verify(&self, bytes: &[u8], block: usize) -> Result<(), Damaged> {
         let start = self.data.start + block * BLOCK_BYTES;
         let end = (start + BLOCK_BYTES).min(self.data.end);
+        self.bytes.provide(start..end)?;
         let entry = self.data.end + block * BLOCK_CRC_BYTES;
         let expected = bytes.get(entry..entry + BLOCK_CRC_BYTES);
         let found = bytes.get(start..end).map(|bytes| block_crc(self.salt, self.segment, block, bytes));

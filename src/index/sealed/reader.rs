@@ -41,6 +41,13 @@ impl IndexBytes {
             IndexBytes::Heap(bytes) => bytes,
         }
     }
+
+    /// Makes sure that these can be read. Whoever reads bytes for the first time asks this before.
+    pub(super) fn provide(&self, range: Range<usize>) -> Result<(), Damaged> {
+        let IndexBytes::Mapped(region) = self else { return Ok(()) };
+        let provided = region.provide(range.start as u64..range.end as u64);
+        provided.map_err(|_| Damaged { offset: range.start as u64, what: "it cannot be read" })
+    }
 }
 
 /// The index of frames that no longer change, in a file. Answers what [`HotIndex`](crate::index::HotIndex) answers; every answer
@@ -73,6 +80,7 @@ impl SealedIndex {
     /// Reads the header and the tables, and verifies them; the sections are verified as they are used.
     pub(crate) fn open(bytes: IndexBytes, store_id: &[u8; 16], segment: u64, salt: u64) -> Result<Self, Unusable> {
         let all = bytes.get();
+        bytes.provide(0..all.len().min(HEADER_BYTES))?;
         let header = IndexHeader::decode(all).map_err(|fault| match fault {
             IndexFault::NotAnIndex => Unusable::NotAnIndex,
             IndexFault::Newer { format, incompatible } => Unusable::Newer { format, incompatible },
@@ -81,7 +89,7 @@ impl SealedIndex {
         if (header.store_id, header.segment, header.salt) != (*store_id, segment, salt) {
             return Err(Unusable::Elsewhere);
         }
-        let (data, sections) = tables(all, &header)?;
+        let (data, sections) = tables(&bytes, &header)?;
         let of = |kind: SectionKind| sections.get(kind.place()).copied().unwrap_or_default();
         let dictionary = |names, starts, lists, positions, limit| {
             Dictionary::new(of(names), Lists { starts: of(starts), lists: of(lists), positions, limit })
@@ -390,7 +398,8 @@ fn covers(header: &IndexHeader) -> Covers {
 }
 
 /// Verifies the tables. Gives where the sections lie as a whole, and each of them.
-fn tables(bytes: &[u8], header: &IndexHeader) -> Result<(Range<usize>, [Section; KINDS]), Damaged> {
+fn tables(file: &IndexBytes, header: &IndexHeader) -> Result<(Range<usize>, [Section; KINDS]), Damaged> {
+    let bytes = file.get();
     let damaged = |what| Damaged { offset: HEADER_BYTES as u64, what };
     if header.file_bytes != bytes.len() as u64 {
         return Err(Damaged { offset: 0, what: "the file has another length than its header says" });
@@ -401,6 +410,8 @@ fn tables(bytes: &[u8], header: &IndexHeader) -> Result<(Range<usize>, [Section;
     // Whole blocks with their checksums, and perhaps one more that is cut short.
     let blocks = behind.div_ceil(BLOCK_BYTES + BLOCK_CRC_BYTES);
     let data_end = bytes.len() - blocks * BLOCK_CRC_BYTES;
+    file.provide(0..data_at)?;
+    file.provide(data_end..bytes.len())?;
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(bytes.get(HEADER_BYTES..data_at).unwrap_or_default());
     hasher.update(bytes.get(data_end..).unwrap_or_default());

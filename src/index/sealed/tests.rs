@@ -1,12 +1,13 @@
 //! Tests: what a file answers is what the index in memory answers, and what is obvious, or an error that says so.
 
 use super::{Covers, IndexBuilder, IndexBytes, IndexedEvent, SealedIndex, Unusable};
-use crate::disk::{Disk, RealDisk};
+use crate::disk::{Disk, RealDisk, Region};
 use crate::format::index_file::{BLOCK_BYTES, SectionKind};
 use crate::index::hash_seed;
 use crate::testing::fuzz::choices::Choices;
 use crate::testing::fuzz::index::{Content, SALT, SEGMENT, STORE, ask, damaged, expected, open, reseal, round_trip};
 use crate::vocabulary::time::Timestamp;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Content of so many choices, the first of which is given.
@@ -116,6 +117,38 @@ fn a_mapped_file_is_lent_from_and_takes_little_memory() {
     let index = open().unwrap();
     assert!(ask(&index, &content).into_iter().zip(expected(&content)).all(|(one, other)| one.1 == Ok(other.1)));
     assert!(index.bytes_in_memory() < 2_500 && index.file_bytes() == bytes.len() as u64, "{}", index.bytes_in_memory());
+}
+
+/// The bytes of a hole are as they were written: whoever gives an answer out of them has not asked whether they can be read.
+#[test]
+fn what_cannot_be_read_is_damaged() {
+    let content = Content::many(0xff, 1);
+    let bytes = content.write();
+    let expected = expected(&content);
+    let length = bytes.len() as u64;
+    let opened = |hole: Range<u64>| {
+        let region = Arc::new(Region::holed(&bytes, hole));
+        SealedIndex::open(IndexBytes::Mapped(region), &STORE, SEGMENT, SALT)
+    };
+    for hole in [0..1, 200..201, length - 1..length] {
+        assert!(opened(hole).map(drop).unwrap_err().to_string().contains("it cannot be read"));
+    }
+    let mut answered = 0;
+    for start in (4_096..length - 512).step_by(4_096) {
+        let hole = start..start + 512;
+        let index = opened(hole.clone()).unwrap();
+        let answers = ask(&index, &content);
+        let refused = answers.iter().filter(|(_, answer)| answer.is_err()).count();
+        assert!(refused > 0, "nothing is in {hole:?} of {length}");
+        for ((what, answer), right) in answers.iter().zip(&expected) {
+            match answer {
+                Ok(answer) => assert_eq!(answer, &right.1, "{what}"),
+                Err(damaged) => assert!(damaged.to_string().contains("it cannot be read"), "{what}: {damaged}"),
+            }
+        }
+        answered += answers.len() - refused;
+    }
+    assert!(answered > 0 && bytes.len() > BLOCK_BYTES, "{answered} answers out of {length} bytes");
 }
 
 #[test]

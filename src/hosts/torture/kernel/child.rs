@@ -52,6 +52,16 @@ impl Workload {
         command.args(["--durability", load.mode.name()]);
         command.args(["--threads", &load.threads.to_string(), "--readers", &load.readers.to_string()]);
         command.args(["--seed", &load.seed.to_string()]).args(more);
+        Self::spawn(&mut command)
+    }
+
+    /// Starts a look at a store, which is read once it is told to go on.
+    pub(crate) fn look(store: &Path) -> Result<Self, Failure> {
+        let mut command = Command::new(std::env::current_exe()?);
+        Self::spawn(command.arg("look").arg(store))
+    }
+
+    fn spawn(command: &mut Command) -> Result<Self, Failure> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let out = child.stdout.take().ok_or("a child without standard output")?;
         Ok(Self { child, out: BufReader::new(out) })

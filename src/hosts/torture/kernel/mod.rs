@@ -6,6 +6,7 @@ pub(crate) mod child;
 pub(crate) mod content;
 pub(crate) mod full_disks;
 pub(crate) mod kills;
+pub(crate) mod look;
 pub(crate) mod mounts;
 pub(crate) mod power_cuts;
 pub(crate) mod scenario;

@@ -97,6 +97,7 @@ impl Bench {
     }
 
     fn cycle(&mut self, cycle: u64, outcome: &mut Outcome) -> Result<(), Failure> {
+        self.perhaps_cut_under_a_look(outcome)?;
         let mounted = Mount::image(&self.mount, &self.image)?;
         if cycle.is_multiple_of(ON_ONE_STORE) {
             if self.store.exists() {
@@ -163,6 +164,37 @@ impl Bench {
         let mounted = Mount::image(&self.mount, &self.image)?;
         judge.compare(found, "after a cut right behind the repair", outcome);
         outcome.count("cuts right behind a repair", 1);
+        mounted.end()
+    }
+}
+
+impl Bench {
+    /// Cuts the power under a process that has the store open and has read nothing yet. The page cache is empty, so what the file
+    /// system no longer reads (xfs nothing, ext4 all) must be a typed error, and not a signal.
+    fn perhaps_cut_under_a_look(&mut self, outcome: &mut Outcome) -> Result<(), Failure> {
+        if self.random.u8(0..4) > 0 {
+            return Ok(());
+        }
+        let mounted = Mount::image(&self.mount, &self.image)?;
+        // The last cut may have come before the store was made.
+        if !self.store.join("0000000001.segment").exists() {
+            return mounted.end();
+        }
+        let mut child = Workload::look(&self.store)?;
+        let said = child.hear()?;
+        if said != "ready" {
+            outcome.violations.push(format!("a look was to be ready, and said {said:?}: {:?}", child.kill()?));
+            return mounted.end();
+        }
+        shut_down(mounted.path(), Shutdown::Nothing)?;
+        child.tell()?;
+        let ended = child.wait()?;
+        outcome.count("cuts under a look", 1);
+        match (ended.code, ended.signal) {
+            (Some(0), None) => outcome.count("looks that could read all", 1),
+            (Some(exit::REFUSED), None) => outcome.count("looks that ended with a typed error", 1),
+            _ => outcome.violations.push(format!("a look at a store whose disk is gone ended with {ended:?}")),
+        }
         mounted.end()
     }
 }

@@ -172,13 +172,13 @@ pub(crate) fn work(args: &Args) -> Result<(u8, String), Failure> {
     Ok(ended)
 }
 
-fn say(word: &str) -> Result<(), Failure> {
+pub(crate) fn say(word: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{word}")?;
     Ok(out.flush()?)
 }
 
-fn wait_for_line() -> Result<(), Failure> {
+pub(crate) fn wait_for_line() -> Result<(), Failure> {
     std::io::stdin().read_line(&mut String::new())?;
     Ok(())
 }
