@@ -38,7 +38,8 @@ impl RealDisk {
         move |error| IoFailure::new(doing, self.file_path(name), error)
     }
 
-    /// Allocates a file, so that every block is there and reads as zeros. Says how much of it is in memory as its writer needs it.
+    /// Allocates a file, so that every block is there and reads as zeros. Says how much of it is in memory as its writer
+    /// needs it.
     fn give_blocks(&self, file: &File, length: u64, writing: Writing) -> io::Result<u64> {
         let allocated = blocks::allocate(file, length)?;
         match writing {

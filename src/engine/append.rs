@@ -7,7 +7,7 @@ use crate::format::digest;
 use crate::format::encode::{self, TransactionSource};
 use crate::format::event::EventSource;
 use crate::format::place::{Place, aligned};
-use crate::index::{Addition, PostingPlace, Spot, stream_hash};
+use crate::index::{Addition, NextPosition, PostingPlace, Spot, stream_hash};
 use crate::vocabulary::append::{self, Append, AppendPart, StreamHint};
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::condition::{Condition, Refusal, UnmetCondition};
@@ -247,9 +247,11 @@ impl Engine {
         stream: &Stream,
         noted: Spot,
     ) -> Result<(u64, Spot), AppendError> {
-        let (known, spot) = seat.known.next_position(stream.category(), stream.stream(), noted);
-        match known {
-            Some(known) => Ok((known, spot)),
+        let Seat { segment, known, .. } = seat;
+        let hot = segment.index().hot();
+        let NextPosition { next, spot } = known.next_position(stream.category(), stream.stream(), noted, hot);
+        match next {
+            Some(next) => Ok((next, spot)),
             None => Ok((self.next_position(stream)?, spot)),
         }
     }

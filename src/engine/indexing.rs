@@ -24,7 +24,7 @@ pub(super) const UNINDEXED_MOST: usize = 4;
 /// Bytes of a part at most, before another begins: few enough to be read at once after a crash.
 pub(super) const PART_BYTES: u64 = 16 << 20;
 /// Parts of a segment of the greatest length, at least.
-pub(super) const PARTS_A_SEGMENT: u64 = 8;
+pub(super) const PARTS_A_SEGMENT: u64 = 4;
 
 /// Why frames cannot be indexed.
 #[derive(Debug)]

@@ -101,8 +101,8 @@ pub(crate) fn put(out: &mut Vec<u8>, event: &EventSource<'_>, shared: Shared, re
     put_any(out, event, shared, recorded_at);
 }
 
-/// Bytes of a plain event's fields in front of the payload at most, the names themselves apart: flags and kind, position and time,
-/// the names' lengths or how far back they stand.
+/// Bytes of a plain event's fields in front of the payload at most, the names themselves apart: flags and kind, position and
+/// time, the names' lengths or how far back they stand.
 const FRONT: usize = 3 + 2 * LONGEST_VARINT + 3 * LONGEST_VARINT;
 
 /// Writes the event that most are, up to its payload. Says how many bytes that took; `None` if the room was too small.

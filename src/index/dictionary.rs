@@ -73,6 +73,11 @@ impl Entry {
         self.postings.push(pool, number)
     }
 
+    #[inline]
+    pub(super) fn foresee(&self, pool: &Pool) {
+        self.postings.foresee(pool);
+    }
+
     pub(super) fn get(&self, pool: &Pool, index: u32, place: &mut RunPlace) -> Option<u32> {
         self.postings.get(pool, index, place)
     }

@@ -220,6 +220,14 @@ impl HotIndex {
         Ok(self.streams.add(category, stream, hash, position)?)
     }
 
+    /// Asks the memory for what adding an event to the stream of this number will need, and does not wait for it.
+    #[inline]
+    pub(super) fn foresee(&self, stream: u32) {
+        if let Some(entry) = self.streams.entry(stream) {
+            entry.foresee(&self.pool);
+        }
+    }
+
     /// The number of an event's name.
     pub(super) fn enter_name(&self, name: &str, hash: u64) -> Result<u32, IndexFull> {
         entered(&self.names, name.as_bytes(), hash)

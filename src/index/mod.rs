@@ -27,4 +27,4 @@ pub(crate) use hot::{Addition, EntryId, HotIndex};
 pub(crate) use part::{PartIndex, PostingPlace};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use postings::RunPlace;
-pub(crate) use writer_cache::{Spot, WriterCache};
+pub(crate) use writer_cache::{NextPosition, Spot, WriterCache};

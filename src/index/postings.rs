@@ -71,6 +71,18 @@ impl Postings {
         Ok(())
     }
 
+    /// Has the memory bring where the next number goes. For the writer alone, which goes on with something else: a load whose
+    /// value nobody needs is waited for by nobody.
+    #[inline]
+    pub(super) fn foresee(&self, pool: &Pool) {
+        let count = self.count.load(Ordering::Relaxed);
+        if let (Some(run), true) = (self.last_run.load(Ordering::Relaxed).checked_sub(1), count >= INLINE) {
+            let (_, start, _) = run_of(count);
+            let slot = pool.words.get(run + RUN_HEAD + (count - start));
+            std::hint::black_box(slot.map(|slot| slot.load(Ordering::Relaxed)));
+        }
+    }
+
     fn add_run(&self, pool: &Pool, length: u32) -> Result<(), PoolFull> {
         let used = pool.used.load(Ordering::Relaxed);
         let run = pool.words.make_run(used, length + RUN_HEAD).ok_or(PoolFull)?;

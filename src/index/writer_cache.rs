@@ -132,6 +132,15 @@ impl Spot {
     }
 }
 
+/// What the writer knows of a stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NextPosition {
+    /// The position of its next event, everything staged included; `None` where only the indexes can tell.
+    pub(crate) next: Option<u64>,
+    /// Where it is known, to be brought along the next time and to [`WriterCache::add`].
+    pub(crate) spot: Spot,
+}
+
 impl WriterCache {
     /// Knows nothing yet, and about `bound` streams at most later. `complete` if there is no event in the whole log.
     pub(crate) fn new(seed: u64, bound: usize, complete: bool) -> Self {
@@ -162,24 +171,37 @@ impl WriterCache {
         *self = Self::new(self.seed, self.bound, false);
     }
 
-    /// The position of a stream's next event, everything staged included; `None` where only the indexes can tell. And where the
-    /// stream is known, to be brought along the next time and to [`WriterCache::add`].
+    /// What is known of a stream. What entering an event of it into `index` will need is asked of the memory meanwhile.
     #[inline]
-    pub(crate) fn next_position(&mut self, category: &str, stream: &str, spot: Spot) -> (Option<u64>, Spot) {
+    pub(crate) fn next_position(
+        &mut self,
+        category: &str,
+        stream: &str,
+        spot: Spot,
+        index: Option<&HotIndex>,
+    ) -> NextPosition {
+        let part = self.part;
         match self.at(spot, category, stream) {
-            Some(known) => (Some(known.next()), spot),
+            Some(known) => {
+                if let Some(index) = index.filter(|_| known.entered.part == part) {
+                    index.foresee(known.entered.number);
+                }
+                NextPosition { next: Some(known.next()), spot }
+            }
             None => self.look_up(category, stream),
         }
     }
 
-    fn look_up(&mut self, category: &str, stream: &str) -> (Option<u64>, Spot) {
+    fn look_up(&mut self, category: &str, stream: &str) -> NextPosition {
         let unknown = (self.categories.is_complete() && self.streams.is_complete()).then_some(0);
-        let Some(category) = self.known_category(category) else { return (unknown, Spot::default()) };
+        let unknown = NextPosition { next: unknown, spot: Spot::default() };
+        let Some(category) = self.known_category(category) else { return unknown };
         let hash = hash_in_category(self.seed, category.hash, stream);
-        let Some(place) = self.streams.find(hash, category.owner, stream.as_bytes()) else {
-            return (unknown, Spot::default());
-        };
-        (self.streams.value(place).map(|known| known.next()).or(unknown), Spot::new(category.owner, place))
+        let Some(place) = self.streams.find(hash, category.owner, stream.as_bytes()) else { return unknown };
+        match self.streams.value(place) {
+            Some(known) => NextPosition { next: Some(known.next()), spot: Spot::new(category.owner, place) },
+            None => unknown,
+        }
     }
 
     /// What is known of a stream, if it is known at that spot.
@@ -405,7 +427,7 @@ mod tests {
                     let key = (format!("category-{category}"), format!("{stream:036}"));
                     let position = positions.get(&key).copied().unwrap_or(0);
                     let spot = spots.get(&key).copied().unwrap_or_default();
-                    let (known, spot) = cache.next_position(&key.0, &key.1, spot);
+                    let NextPosition { next: known, spot } = cache.next_position(&key.0, &key.1, spot, Some(&index));
                     spots.insert(key.clone(), spot);
                     let staged = events.iter().filter(|(known, _, _)| *known == key).count() as u64;
                     assert_eq!(known.unwrap_or(position - staged), position - staged, "{key:?} in part {part}");
@@ -481,14 +503,14 @@ mod tests {
         let index = HotIndex::new(0, 7, 0);
         let event = Addition::new("a", "b", "n", 4);
         cache.add(&index, 4_096, None, [event].into_iter()).unwrap();
-        let next = |cache: &mut WriterCache, stream| cache.next_position("a", stream, Spot::default()).0;
-        let spot = cache.next_position("a", "b", Spot::default()).1;
+        let next = |cache: &mut WriterCache, stream| cache.next_position("a", stream, Spot::default(), None).next;
+        let spot = cache.next_position("a", "b", Spot::default(), None).spot;
         assert_eq!((next(&mut cache, "b"), next(&mut cache, "c")), (Some(5), Some(0)));
-        assert_eq!(cache.next_position("a", "b", spot).0, Some(5), "by the spot");
+        assert_eq!(cache.next_position("a", "b", spot, None).next, Some(5), "by the spot");
         cache.part = u32::MAX;
         cache.begin_part();
         assert_eq!((next(&mut cache, "b"), next(&mut cache, "c")), (None, None));
-        assert_eq!(cache.next_position("a", "b", spot).0, None, "by the spot");
+        assert_eq!(cache.next_position("a", "b", spot, None).next, None, "by the spot");
         cache.next_owner = u32::MAX;
         cache.add(&index, 4_104, None, [Addition { position: 5, ..event }].into_iter()).unwrap();
         assert_eq!((cache.next_owner, next(&mut cache, "b")), (1, Some(6)));
@@ -501,22 +523,22 @@ mod tests {
         let index = HotIndex::new(0, 7, 0);
         let add = |cache: &mut WriterCache, category: &str, stream: &str, position| {
             cache.add(&index, 4_096, None, [Addition::new(category, stream, "n", position)].into_iter()).unwrap();
-            cache.next_position(category, stream, Spot::default()).1
+            cache.next_position(category, stream, Spot::default(), None).spot
         };
         let (mut cache, mut other) = (WriterCache::new(7, 4, true), WriterCache::new(7, 4, true));
         let spot = add(&mut cache, "a", "b", 1);
         assert_ne!(spot.note(), 0);
         add(&mut other, "c", "b", 8);
-        assert_eq!(other.next_position("a", "b", spot).0, Some(0), "no such stream there");
-        assert_eq!(other.next_position("c", "b", spot).0, Some(9), "one of that name is, of another category");
-        assert_eq!(cache.next_position("c", "b", spot).0, Some(0));
-        assert_eq!(cache.next_position("a", "b", Spot::of(u64::MAX)).0, Some(2), "nowhere");
+        assert_eq!(other.next_position("a", "b", spot, None).next, Some(0), "no such stream there");
+        assert_eq!(other.next_position("c", "b", spot, None).next, Some(9), "one of that name is, of another category");
+        assert_eq!(cache.next_position("c", "b", spot, None).next, Some(0));
+        assert_eq!(cache.next_position("a", "b", Spot::of(u64::MAX), None).next, Some(2), "nowhere");
         // The category is forgotten, and comes again under another number: what is known of its streams is new.
         for category in ["d", "e", "f", "g", "h", "i", "j"] {
             add(&mut cache, category, "x", 0);
         }
-        assert_eq!(cache.next_position("a", "b", spot).0, None, "forgotten");
+        assert_eq!(cache.next_position("a", "b", spot, None).next, None, "forgotten");
         add(&mut cache, "a", "b", 2);
-        assert_eq!(cache.next_position("a", "b", spot).0, Some(3), "not what was known under the old number");
+        assert_eq!(cache.next_position("a", "b", spot, None).next, Some(3), "not what was known under the old number");
     }
 }

@@ -27,8 +27,8 @@ pub struct EventCategory {
     defaults: Defaults,
 }
 
-/// A stream, for publishing and reading. Cheap to clone. One that is kept appends faster than one that is made for each append: it
-/// remembers where its stream is found.
+/// A stream, for publishing and reading. Cheap to clone. One that is kept appends faster than one that is made for each append:
+/// it remembers where its stream is found.
 #[derive(Debug, Clone)]
 pub struct EventStream {
     store: EventStore,
