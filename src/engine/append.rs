@@ -419,7 +419,7 @@ struct Incomings<'a> {
 impl<'a> Iterator for Incomings<'a> {
     type Item = EventSource<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<EventSource<'a>> {
         loop {
             let part = self.parts.get(self.part)?;

@@ -56,6 +56,7 @@ pub(crate) struct Shared {
 }
 
 /// Nanoseconds from `base` to `time`, where that fits and is worth it.
+#[inline]
 fn delta(time: Timestamp, base: Timestamp) -> Option<i64> {
     // Times lie within 10,000 years, and what is more than 2^26 seconds apart is more than 2^55 nanoseconds.
     let seconds = time.unix_seconds() - base.unix_seconds();
@@ -68,7 +69,7 @@ fn delta(time: Timestamp, base: Timestamp) -> Option<i64> {
 
 impl EventSource<'_> {
     /// Whether it has nothing but what every event has.
-    #[inline]
+    #[inline(always)]
     fn is_plain(&self) -> bool {
         self.id.is_none()
             && self.metadata.is_none()
@@ -83,7 +84,7 @@ impl EventSource<'_> {
 }
 
 /// Writes an event.
-#[inline]
+#[inline(always)]
 pub(crate) fn put(out: &mut Vec<u8>, event: &EventSource<'_>, shared: Shared, recorded_at: Timestamp) {
     if event.is_plain()
         && let Some(observed) = delta(event.observed_at, recorded_at)
@@ -106,7 +107,7 @@ pub(crate) fn put(out: &mut Vec<u8>, event: &EventSource<'_>, shared: Shared, re
 const FRONT: usize = 3 + 2 * LONGEST_VARINT + 3 * LONGEST_VARINT;
 
 /// Writes the event that most are, up to its payload. Says how many bytes that took; `None` if the room was too small.
-#[inline]
+#[inline(always)]
 fn put_plain(room: &mut [u8], event: &EventSource<'_>, shared: Shared, observed: i64) -> Option<usize> {
     let set = |on: bool, flag: u16| if on { flag } else { 0 };
     let flags = set(shared.stream.is_some(), flag::STREAM_SHARED)
