@@ -3,6 +3,9 @@
 //! Nobody is forgotten: who wants to be told looks whether it is settled, and gets on the list, under the lock that who settles
 //! takes afterwards. No code of a user's runs under any lock here: it waits in [`Board::run`].
 
+#[cfg(all(test, loom))]
+mod loom_models;
+
 use super::error::AppendError;
 use super::mark::Mark;
 use super::sync::{Mutex, OnceLock, Thread};
@@ -385,5 +388,41 @@ impl Drop for Promise {
         let lost = || Judged::at_once(Err(AppendError::Unknown { waited: Duration::ZERO }));
         self.pledge.judged.get_or_init(lost);
         self.pledge.tell();
+    }
+}
+
+/// Steps that broken twins do apart, or in the wrong order.
+#[cfg(all(test, loom))]
+impl Pledge {
+    /// Gets on the list without a look.
+    fn watch_blindly(&self, step: Step, told: Told) {
+        let mut watchers = self.watchers.lock();
+        watchers.list.push(Watcher { number: 0, step, told });
+    }
+}
+
+#[cfg(all(test, loom))]
+impl Board {
+    /// Tells those who wait, and only then notes how far it is.
+    fn reach_too_late(self: &Arc<Self>, place: u64) {
+        let settled = std::mem::take(&mut self.state.lock().listed);
+        self.tell(settled);
+        self.reached.raise(place);
+    }
+
+    /// Tells those who wait, and only then notes that nothing more will be.
+    fn fail_too_late(self: &Arc<Self>, cause: &Arc<str>) {
+        let settled = std::mem::take(&mut self.state.lock().listed);
+        self.tell(settled);
+        self.end.get_or_init(|| Arc::clone(cause));
+    }
+
+    /// Runs what there is, and only then notes that it was begun.
+    fn run_and_begin(&self) {
+        let jobs = std::mem::take(&mut self.state.lock().jobs);
+        for job in jobs {
+            job.run();
+        }
+        self.state.lock().asked = false;
     }
 }
