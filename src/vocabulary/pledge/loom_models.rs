@@ -66,17 +66,21 @@ fn keep(promise: Promise, flaw: Flaw) {
     }
 }
 
-/// One judges, then makes durable; another waits for both steps.
+/// One judges, then makes durable and visible; another waits for both steps, and sees it.
 fn two_steps(flaw: Flaw) {
     let board = Board::new(0, Duration::ZERO);
     let promise = Promise::new(&board);
     let pledge = Arc::clone(promise.pledge());
+    let visible = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&visible);
     let store = start(move || {
         keep(promise, flaw);
+        visible.store(1, Ordering::Relaxed);
         if flaw == Some(REACHED_LATE) { board.reach_too_late(1) } else { board.reach(1) }
     });
     assert!(wait(&pledge, Step::Accepted, flaw).is_ok());
     assert!(wait(&pledge, Step::Durable, flaw).is_ok());
+    assert_eq!(seen.load(Ordering::Relaxed), 1, "what is durable is visible");
     store.join().unwrap();
 }
 
