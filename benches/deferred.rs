@@ -64,9 +64,8 @@ fn defer(streams: &[EventStream], count: usize) {
         let stream = &streams[call.wrapping_mul(7_919) % STREAMS];
         let ticket = loop {
             match stream.publish_deferred([event.clone()]) {
-                Ok(ticket) => break ticket,
                 Err(AppendError::Full { .. }) => drop(held.pop_front().unwrap().durable().unwrap()),
-                Err(error) => Err(error).unwrap(),
+                deferred => break deferred.unwrap(),
             }
         };
         if held.len() == HELD {

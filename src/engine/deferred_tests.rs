@@ -87,7 +87,7 @@ fn beyond_the_budget_it_is_full_until_something_is_durable() {
     assert!((4..=8).contains(&tickets.len()) && error.retry() == Retry::Safe, "{} fit", tickets.len());
     tickets.pop().unwrap().durable().unwrap();
     let after = any(&engine, "a").durable().unwrap();
-    assert_eq!(after.basis().get() as usize, tickets.len() + 1, "what was refused was not written");
+    assert_eq!(after.basis().get(), tickets.len() as u64 + 1, "what was refused was not written");
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn a_full_disk_refuses_the_tickets_that_need_a_segment_and_poisons_nothing() {
     assert!(tickets[39].durable().unwrap_err().retry() == Retry::Safe);
     plan.create.store(false, Ordering::Relaxed);
     let receipt = any(&engine, "a").durable().unwrap();
-    assert_eq!(receipt.basis().get() as usize, 40 - refused);
+    assert_eq!(receipt.basis().get(), 40 - refused as u64);
 }
 
 #[test]

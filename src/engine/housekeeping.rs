@@ -37,7 +37,9 @@ pub(super) struct Chores {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Chore {
-    Prepare { after: u64 },
+    Prepare {
+        after: u64,
+    },
     Warm,
     Sync,
     Watermark,

@@ -109,11 +109,8 @@ impl Append<'_> {
 impl Transaction {
     /// Lends the transaction to whoever appends it.
     pub(crate) fn lend<T>(&self, to: impl FnOnce(&Append<'_>) -> T) -> T {
-        let parts: Vec<AppendPart<'_>> = self
-            .parts
-            .iter()
-            .map(|part| AppendPart::new(&part.stream, &part.events, &part.condition))
-            .collect();
+        let parts: Vec<AppendPart<'_>> =
+            self.parts.iter().map(|part| AppendPart::new(&part.stream, &part.events, &part.condition)).collect();
         let (id, attributes, records) = (self.id.as_ref(), &self.attributes, &self.records);
         to(&Append { id, attributes, parts: &parts, records })
     }
