@@ -85,6 +85,7 @@ pub use vocabulary::number::{Position, Revision, SequenceNumber};
 pub use vocabulary::options::{Durability, Limits, OpenMode, Options};
 pub use vocabulary::payload::{Codec, Data, Payload, PayloadError, PayloadKind, PayloadRef};
 pub use vocabulary::query::ScanQuery;
+pub use vocabulary::ticket::{Ticket, TicketFuture};
 pub use vocabulary::time::{Clock, FixedClock, InvalidTime, SteppingClock, SystemClock, Timestamp};
 pub use vocabulary::transaction::{Digest, Receipt, StoredTransaction, SystemRecord, Transaction, transaction};
 

@@ -20,7 +20,7 @@ macro_rules! suites {
 
             suites!(@themes $lacks, $options, $factory;
                 save, categories, conditions, custom, refusals, races, scans, bounds, views, tailing, transactions, repeats,
-                records, verbatim, fidelity, names, limits, life, model);
+                records, verbatim, fidelity, names, limits, deferred, life, model);
         }
     )*};
     (@themes $lacks:expr, $options:expr, $factory:expr; $($theme:ident),*) => {
@@ -45,7 +45,7 @@ macro_rules! suites {
 }
 
 suites! {
-    memory lacks ["a_long_stream_does_not_make_appends_slow"], SuiteOptions::new(), new_memory;
+    memory lacks ["what_is_in_flight_has_a_bound", "a_long_stream_does_not_make_appends_slow"], SuiteOptions::new(), new_memory;
     log lacks [], SuiteOptions::new(), |options| new_log(options.clone());
     log_os lacks [], SuiteOptions::new(), |options| new_log(options.clone().durability(Durability::Os));
 }

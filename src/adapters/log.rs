@@ -1,7 +1,7 @@
 //! The log adapter: the engine, as storage for a store.
 
 use super::{
-    Append, Capabilities, EventCursor, Receipt, Stats, StorageAdapter, StoredEvent, StoredTransaction,
+    Append, Capabilities, EventCursor, Receipt, Stats, StorageAdapter, StoredEvent, StoredTransaction, Ticket,
     TransactionCursor,
 };
 use crate::engine::{self, Cursor, Engine, FrameWalk};
@@ -62,6 +62,10 @@ impl StorageAdapter for LogAdapter {
 
     fn append(&self, append: &Append<'_>) -> Result<Receipt, AppendError> {
         self.engine.append(append)
+    }
+
+    fn append_deferred(&self, append: &Append<'_>) -> Result<Ticket, AppendError> {
+        self.engine.append_deferred(append)
     }
 
     fn append_verbatim(&self, transactions: &[StoredTransaction]) -> Result<Revision, AppendError> {

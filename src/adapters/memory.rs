@@ -1,6 +1,6 @@
 //! The memory adapter: slow, obvious, the reference that every other adapter must agree with.
 
-use super::{Append, Capabilities, EventCursor, Stats, StorageAdapter, TransactionCursor};
+use super::{Append, Capabilities, EventCursor, Stats, StorageAdapter, Ticket, TransactionCursor};
 use crate::format::{digest, event_id::IdSeed};
 use crate::vocabulary::append;
 use crate::vocabulary::condition::{Refusal, UnmetCondition};
@@ -211,6 +211,14 @@ impl StorageAdapter for MemoryAdapter {
             }
             Ok(receipt)
         })
+    }
+
+    fn append_deferred(&self, append: &Append<'_>) -> Result<Ticket, AppendError> {
+        append::check(append, &self.limits, self.strict_names)?;
+        match self.append(append) {
+            Err(error @ (AppendError::Closed | AppendError::CalledFromCondition)) => Err(error),
+            outcome => Ok(Ticket::settled(outcome)),
+        }
     }
 
     fn append_verbatim(&self, transactions: &[StoredTransaction]) -> Result<Revision, AppendError> {

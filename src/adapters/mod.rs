@@ -5,6 +5,7 @@ pub mod memory;
 
 pub use crate::vocabulary::append::{Append, AppendPart};
 pub use crate::vocabulary::stats::Stats;
+pub use crate::vocabulary::ticket::Ticket;
 
 use crate::vocabulary::error::{AppendError, ReadError};
 use crate::vocabulary::event::{EventRef, StoredEvent};
@@ -90,6 +91,7 @@ pub trait TransactionCursor: Send {
 /// - sequence numbers and positions are 0-based and without gaps, whatever was refused in between;
 /// - a scan sees whole transactions only, the same in log, category and stream;
 /// - a transaction id is looked up before conditions: same content returns the first receipt, other content is refused;
+/// - a ticket learns both of its steps, whatever happens; what it says is durable is visible;
 /// - reads of unknown names are empty, and leave nothing behind.
 pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// What the adapter can do.
@@ -102,6 +104,14 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// content, [`AppendError::Unsupported`] for what the adapter cannot hold; else any [`AppendError`], whose
     /// [`retry`](AppendError::retry) must be true.
     fn append(&self, append: &Append<'_>) -> Result<Receipt, AppendError>;
+
+    /// Appends a transaction, all or none, without waiting for anything: the ticket tells what became of it. What has to wait is
+    /// copied. Deferred appends of one thread are judged in the order of the calls, and before what that thread appends later.
+    ///
+    /// # Errors
+    /// [`AppendError::Full`] when too much is in flight, and what can be told without judging it: [`AppendError::Limit`],
+    /// [`AppendError::Closed`] and the like. Nothing was written then, and nothing will be.
+    fn append_deferred(&self, append: &Append<'_>) -> Result<Ticket, AppendError>;
 
     /// Appends stored transactions with their own ids, numbers and times, only onto a log that ends exactly before them: for
     /// copy, restore and salvage. All or, after an error, a prefix of whole transactions. Returns the log's revision after them.

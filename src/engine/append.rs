@@ -65,15 +65,27 @@ impl Engine {
         let digest = append.id.map(|_| digest::of(append));
         let now = self.settings.clock.now();
         let mut seat = self.take_seat()?;
+        let outcome = self.judge_in_seat(&mut seat, append, digest, now);
+        Ok((outcome, seat.place()))
+    }
+
+    /// Judges and stages a transaction that was admitted.
+    pub(super) fn judge_in_seat(
+        &self,
+        seat: &mut Seat,
+        append: &Append<'_>,
+        digest: Option<Digest>,
+        now: Timestamp,
+    ) -> Result<Receipt, AppendError> {
         let mut standings = std::mem::take(&mut seat.standings);
-        let outcome = self.stage(&mut seat, append, digest, now, &mut standings);
+        let outcome = self.stage(seat, append, digest, now, &mut standings);
         standings.clear();
         if standings.capacity() > KEPT_STANDINGS {
             // Few transactions have so many parts that it is worth keeping the memory for them.
             standings.shrink_to(KEPT_STANDINGS);
         }
         seat.standings = standings;
-        Ok((outcome, seat.place()))
+        outcome
     }
 
     /// Judges, encodes and stages a transaction, or says why not.

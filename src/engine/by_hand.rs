@@ -50,6 +50,16 @@ impl Engine {
         self.do_chore(Chore::Prepare { after });
     }
 
+    /// Does the work of deferred appends that were put off.
+    pub(crate) fn drain_by_hand(&self) {
+        self.do_chore(Chore::Drain);
+    }
+
+    /// Makes deferred appends durable.
+    pub(crate) fn flush_by_hand(&self) {
+        self.do_chore(Chore::Flush);
+    }
+
     /// Syncs what is visible.
     pub(crate) fn sync_by_hand(&self) {
         self.do_chore(Chore::Sync);

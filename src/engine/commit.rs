@@ -159,6 +159,7 @@ impl Engine {
                 self.set_durable(batch.end, batch.revision);
                 self.publish_batch(batch);
                 self.in_flight.set(None);
+                self.tell_durable();
             }
             Err(failure) => {
                 // What was staged stays where conditions can see it, beyond the watermark, where readers cannot.

@@ -1,31 +1,21 @@
-//! Chores off the appenders' path: one thread a process, started on first need, shared by all stores.
+//! Chores off the appenders' path: what a store has asked for, and how each is done.
 
 use super::Engine;
 use super::due::Due;
 use super::indexing::Indexed;
+use super::lanes::{self, Lane};
 use super::seat::{Added, Seat};
-use crate::disk::ForkGuard;
 use crate::format::encode;
 use crate::format::frame::Kind;
 use crate::format::segment_header::{HEADER_BYTES, SegmentHeader};
 use crate::vocabulary::error::AppendError;
 use crate::vocabulary::options::Durability;
-use arc_swap::ArcSwapOption;
-use crossbeam::channel::{RecvTimeoutError, Sender, unbounded};
-use std::collections::BinaryHeap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a store must be idle before a watermark frame says that all of it is durable.
 const IDLE: Duration = Duration::from_millis(10);
-
-/// When a chore is due whose time the clock cannot say.
-const FAR_AWAY: Duration = Duration::from_secs(365 * 24 * 3_600);
-
-/// Orders that may wait before those of stores that are gone are looked for.
-const CROWD: usize = 1_024;
 
 /// What a store has asked for. Each kind of chore is asked for once at a time, so the queue stays as short as the stores are few.
 #[derive(Debug, Default)]
@@ -47,44 +37,24 @@ pub(super) struct Chores {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Chore {
-    Prepare { after: u64 },
+    Prepare {
+        after: u64,
+    },
     Warm,
     Sync,
     Watermark,
     Index,
+    /// Does the work of deferred appends that found the seat taken.
+    Drain,
+    /// Makes deferred appends durable.
+    Flush,
 }
-
-struct Order {
-    due: Instant,
-    chore: Chore,
-    engine: Weak<Engine>,
-}
-
-/// The heap gives its greatest first: what is due earlier is greater.
-impl Ord for Order {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        other.due.cmp(&self.due)
-    }
-}
-
-impl PartialOrd for Order {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Order {
-    fn eq(&self, other: &Self) -> bool {
-        self.due == other.due
-    }
-}
-
-impl Eq for Order {}
 
 impl Chores {
     /// Tells the chores whose they are.
     pub(super) fn belong_to(&self, engine: &Arc<Engine>) {
         let _ = self.me.set(Arc::downgrade(engine));
+        engine.deferred.belong_to(engine);
     }
 
     /// Asks for the next segment once a quarter of the active one is full.
@@ -135,7 +105,7 @@ impl Chores {
     }
 
     /// Asks for a chore unless it is asked for already. Whether it will be done.
-    fn ask_once(&self, due: &Due, chore: Chore, time: Duration) -> bool {
+    pub(super) fn ask_once(&self, due: &Due, chore: Chore, time: Duration) -> bool {
         let asked = !due.ask() || self.ask(chore, time);
         if !asked {
             // Whoever comes next tries again.
@@ -150,78 +120,8 @@ impl Chores {
             // A simulation does the chores itself.
             return true;
         };
-        let now = Instant::now();
-        let due = now.checked_add(time).unwrap_or_else(|| now + FAR_AWAY);
-        let order = Order { due, chore, engine: Weak::clone(engine) };
-        housekeeper().is_some_and(|housekeeper| housekeeper.orders.send(order).is_ok())
-    }
-}
-
-/// The way to the thread.
-struct Housekeeper {
-    orders: Sender<Order>,
-    /// A fork has its parent's memory, and not its threads.
-    guard: ForkGuard,
-}
-
-/// The housekeeper of this process, started if there is none.
-fn housekeeper() -> Option<Arc<Housekeeper>> {
-    static CURRENT: ArcSwapOption<Housekeeper> = ArcSwapOption::const_empty();
-    let known = CURRENT.load_full();
-    if let Some(housekeeper) = known.as_ref().filter(|housekeeper| !housekeeper.guard.is_fork()) {
-        return Some(Arc::clone(housekeeper));
-    }
-    let guard = ForkGuard::new().ok()?;
-    let (orders, receiver) = unbounded::<Order>();
-    std::thread::Builder::new().name("stratalog".into()).spawn(move || work(&receiver)).ok()?;
-    let started = Arc::new(Housekeeper { orders, guard });
-    // Who comes second lets its thread go: with the way to it, the thread ends.
-    let before = CURRENT.compare_and_swap(&known, Some(Arc::clone(&started)));
-    if same(&before, &known) { Some(started) } else { CURRENT.load_full() }
-}
-
-fn same(one: &Option<Arc<Housekeeper>>, other: &Option<Arc<Housekeeper>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-        (one, other) => one.is_none() && other.is_none(),
-    }
-}
-
-/// Does chores when they are due, for ever.
-fn work(receiver: &crossbeam::channel::Receiver<Order>) {
-    let mut waiting: BinaryHeap<Order> = BinaryHeap::new();
-    let mut crowded = CROWD;
-    loop {
-        let timeout = waiting.peek().map(|next| next.due.saturating_duration_since(Instant::now()));
-        let received = match timeout {
-            Some(timeout) => receiver.recv_timeout(timeout),
-            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match received {
-            Ok(order) => waiting.push(order),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        if waiting.len() > crowded {
-            // Stores that are gone may have asked for something far ahead: that is forgotten with them.
-            waiting.retain(|order| order.engine.strong_count() > 0);
-            crowded = CROWD.max(waiting.len() * 2);
-        }
-        while waiting.peek().is_some_and(|next| next.due <= Instant::now()) {
-            if let Some(order) = waiting.pop() {
-                carry_out(&order);
-            }
-        }
-    }
-}
-
-/// Does a chore, if its store is still there. The thread is everyone's: what goes wrong with one store must not end it.
-fn carry_out(order: &Order) {
-    if let Some(engine) = order.engine.upgrade() {
-        let done = catch_unwind(AssertUnwindSafe(|| engine.do_chore(order.chore)));
-        if done.is_err() {
-            engine.set_poison("a chore of housekeeping panicked");
-        }
+        let lane = if matches!(chore, Chore::Drain | Chore::Flush) { Lane::Deferred } else { Lane::Chores };
+        lanes::ask(lane, engine, chore, time)
     }
 }
 
@@ -248,6 +148,8 @@ impl Engine {
                     self.chores.ask_once(&self.chores.watermark_due, Chore::Watermark, IDLE);
                 }
             }
+            Chore::Drain => self.drain_queue(),
+            Chore::Flush => self.flush_deferred(),
             Chore::Index => {
                 self.chores.index_due.begin();
                 // Before the look: what becomes durable behind it asks again.
@@ -382,6 +284,7 @@ impl Engine {
             }
             self.set_durable(end, revision);
             self.commit.gathering.wake_all();
+            self.tell_durable();
         }
         Ok(self.durable_revision().get())
     }

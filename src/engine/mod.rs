@@ -13,6 +13,9 @@ mod by_hand;
 mod closing;
 mod commit;
 mod cursor;
+mod deferred;
+#[cfg(test)]
+mod deferred_tests;
 mod due;
 mod durable;
 #[cfg(test)]
@@ -22,6 +25,7 @@ mod gathering;
 mod horizon;
 mod housekeeping;
 mod indexing;
+mod lanes;
 mod lists;
 mod live;
 #[cfg(all(test, any(loom, shuttle)))]
@@ -30,6 +34,7 @@ mod numbers;
 mod open;
 #[cfg(test)]
 mod overlap_tests;
+mod queue;
 mod rotate;
 mod salvage;
 mod seat;
@@ -65,6 +70,7 @@ use batch::InFlight;
 use bytes::Bytes;
 use commit::Commit;
 use crossbeam::utils::CachePadded;
+use deferred::Deferred;
 use horizon::Horizon;
 use housekeeping::Chores;
 use live::LiveSegment;
@@ -99,6 +105,7 @@ pub(crate) struct Engine {
     /// Batches that were taken from the seat and are not visible yet.
     in_flight: InFlight,
     commit: Commit,
+    deferred: Deferred,
     /// Held by who syncs when appenders do not wait for it.
     syncing: Mutex<()>,
     prepared: Mutex<Slot>,
@@ -160,7 +167,9 @@ impl Engine {
 
     /// After a failed write or sync: no more appends until reopened, and whoever waits learns of it.
     fn set_poison(&self, cause: &str) -> Arc<str> {
-        self.commit.gathering.set_poison(cause)
+        let cause = self.commit.gathering.set_poison(cause);
+        self.deferred.fail(&cause);
+        cause
     }
 
     /// Whether reads may go ahead.

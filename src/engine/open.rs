@@ -4,6 +4,7 @@ use super::batch::InFlight;
 use super::builder::{Builder, Built};
 use super::closing::Closing;
 use super::commit::Commit;
+use super::deferred::Deferred;
 use super::horizon::Horizon;
 use super::housekeeping::Chores;
 use super::indexing::{Indexed, PART_BYTES, PARTS_A_SEGMENT};
@@ -298,6 +299,7 @@ fn assemble(
         known_bytes: AtomicU64::default(),
         in_flight: InFlight::default(),
         commit: Commit::default(),
+        deferred: Deferred::new(durable.0.pack(), options.deferred_bytes, options.append_deadline),
         syncing: Mutex::new(()),
         prepared: Mutex::new(Slot::new(place.segment)),
         indexing: Mutex::new(()),
@@ -387,6 +389,7 @@ impl Engine {
         let _indexing = indexing.ok_or_else(|| AppendError::TimedOut { waited: begun.elapsed() })?;
         *self.lock.lock() = None;
         *ended = true;
+        self.deferred.run_rest();
         sealed.and(dropped)
     }
 
@@ -417,6 +420,8 @@ impl Engine {
         if !matches!(sealed, Err(AppendError::TimedOut { .. })) {
             // In the seat still: whoever takes it next finds the store closed, and nothing is written behind the last frame.
             self.closed.store(true, Ordering::Release);
+            // What came into the queue since the seat was taken comes too late.
+            self.deferred.shut(&AppendError::Closed);
         }
         sealed
     }
@@ -439,6 +444,7 @@ impl Engine {
         self.put_bookkeeping(seat, Kind::Close, recorded_at)?;
         self.sync_segment(&seat.segment)?;
         self.set_durable(seat.place(), seat.sequence);
+        self.tell_durable();
         Ok(())
     }
 }

@@ -53,6 +53,10 @@ impl Engine {
     /// [`AppendError::NoSpace`] and [`AppendError::Io`] when there can be no next segment: nothing has changed then.
     pub(super) fn rotate(&self, seat: &mut Seat, needed: u64) -> Result<(), AppendError> {
         let number = seat.segment.header.number;
+        if seat.hasty && !self.rotates_at_once(seat, needed) {
+            seat.put_off = true;
+            return Err(AppendError::TimedOut { waited: Duration::ZERO });
+        }
         if self.durable_place() < Place::start_of(number) {
             self.settle(seat)?;
         }
@@ -82,6 +86,17 @@ impl Engine {
         self.put_frame(seat, &Added { crc, events: 0, recorded_at, records: &[] })?;
         self.chores.after_rotation(self);
         Ok(())
+    }
+
+    /// Whether the log can go on to the next segment without waiting for a disk.
+    fn rotates_at_once(&self, seat: &Seat, needed: u64) -> bool {
+        let number = seat.segment.header.number;
+        let length = self.segment_length(number + 1, needed);
+        let fits = |ready: &Prepared| ready.header.number == number + 1 && ready.header.length >= length;
+        self.durable_place() >= Place::start_of(number)
+            && !seat.unsynced_watermark
+            && self.unindexed_segments() <= UNINDEXED_MOST
+            && self.prepared.try_lock().is_some_and(|slot| slot.ready.as_ref().is_some_and(fits))
     }
 
     /// Syncs the active segment if it ends in a watermark that nobody has synced.

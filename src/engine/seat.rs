@@ -2,6 +2,7 @@
 
 use super::append::Standing;
 use super::batch::{Batch, Run};
+use super::deferred::Drained;
 use super::{Engine, LiveSegment};
 use crate::format::encode::Context;
 use crate::format::place::{Place, aligned};
@@ -12,7 +13,7 @@ use crate::vocabulary::time::Timestamp;
 use crate::vocabulary::transaction::SystemRecord;
 use parking_lot::MutexGuard;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Bytes kept free at the end of a segment, for the frames that keep the books.
 pub(super) const RESERVE: u64 = 128;
@@ -40,6 +41,11 @@ pub(super) struct Seat {
     pub(super) standings: Vec<Standing>,
     /// What is known of streams and names without asking the indexes.
     pub(super) known: WriterCache,
+    /// Whether who sits here is not to wait, and whether that is why nothing was done.
+    pub(super) hasty: bool,
+    pub(super) put_off: bool,
+    /// Whether what is staged holds deferred appends, for which a sync was asked.
+    pub(super) deferred: bool,
     /// Staged and not yet taken by a leader.
     runs: Vec<Run>,
     records: Vec<SystemRecord>,
@@ -61,6 +67,9 @@ impl Seat {
             frame: Vec::new(),
             standings: Vec::new(),
             known,
+            hasty: false,
+            put_off: false,
+            deferred: false,
             runs: Vec::new(),
             records: Vec::new(),
         }
@@ -104,6 +113,7 @@ impl Seat {
         let active = self.segment.header.number;
         let touches_active = self.runs.iter().any(|run| run.segment.header.number == active);
         self.unsynced_watermark &= !touches_active;
+        self.deferred = false;
         Some(Batch {
             runs: std::mem::take(&mut self.runs),
             records: std::mem::take(&mut self.records),
@@ -144,6 +154,8 @@ pub(super) struct Taken<'a> {
     /// Before the seat, so that the alarm is given before anyone else can sit down.
     _alarm: Alarm<'a>,
     seat: MutexGuard<'a, Seat>,
+    /// Behind the seat: those whose work was done here learn of it when it is left.
+    pub(super) drained: Drained,
 }
 
 /// Poisons the store if the holder of the seat unwinds: nobody knows what was half done.
@@ -205,7 +217,24 @@ impl Engine {
             }
         };
         self.admit_append()?;
-        Ok(Taken { _alarm: Alarm { engine: self, unwinding: Unwinding::watch() }, seat })
+        let mut taken = self.taken(seat);
+        if self.deferred.is_waiting() {
+            self.drain(&mut taken, usize::MAX, false);
+            self.admit_append()?;
+        }
+        Ok(taken)
+    }
+
+    /// Takes the seat if it is to be had within `patience` and the store takes appends. Whoever is queued stays so.
+    pub(super) fn try_seat(&self, patience: Duration) -> Option<Taken<'_>> {
+        let seat = if patience.is_zero() { self.seat.try_lock() } else { self.seat.try_lock_for(patience) }?;
+        self.admit_append().ok()?;
+        Some(self.taken(seat))
+    }
+
+    fn taken<'a>(&'a self, seat: MutexGuard<'a, Seat>) -> Taken<'a> {
+        let alarm = Alarm { engine: self, unwinding: Unwinding::watch() };
+        Taken { _alarm: alarm, seat, drained: Drained::default() }
     }
 
     /// Puts the frame in `seat.frame` into the log, after its events were indexed: staged with `Sync`, else written and visible.

@@ -9,6 +9,7 @@ use crate::vocabulary::error::{AppendError, ReadError};
 use crate::vocabulary::event::{NewEvent, StoredEvent};
 use crate::vocabulary::identifier::{Category, Log, Stream};
 use crate::vocabulary::query::ScanQuery;
+use crate::vocabulary::ticket::Ticket;
 use crate::vocabulary::transaction::{Receipt, transaction};
 use std::sync::Arc;
 
@@ -243,23 +244,54 @@ impl EventStream {
         events: impl IntoIterator<Item = NewEvent>,
         condition: impl IntoCondition,
     ) -> Result<Receipt, AppendError> {
+        let adapter = &self.store.shared.adapter;
+        self.lend(events, &condition.into_condition(), |append| adapter.append(append))
+    }
+
+    /// Appends events without waiting for anything; the [`Ticket`] tells what became of them. See
+    /// [`EventStore::append_deferred`].
+    ///
+    /// # Errors
+    /// As [`EventStore::append_deferred`].
+    pub fn publish_deferred(&self, events: impl IntoIterator<Item = NewEvent>) -> Result<Ticket, AppendError> {
+        self.publish_deferred_if(events, Condition::any())
+    }
+
+    /// Appends events without waiting for anything, if the condition holds when their turn comes; the [`Ticket`] tells.
+    ///
+    /// # Errors
+    /// As [`EventStore::append_deferred`].
+    pub fn publish_deferred_if(
+        &self,
+        events: impl IntoIterator<Item = NewEvent>,
+        condition: impl IntoCondition,
+    ) -> Result<Ticket, AppendError> {
+        let adapter = &self.store.shared.adapter;
+        self.lend(events, &condition.into_condition(), |append| adapter.append_deferred(append))
+    }
+
+    /// Lends events, with the attributes that the handle gives them, to whoever appends them.
+    fn lend<T>(
+        &self,
+        events: impl IntoIterator<Item = NewEvent>,
+        condition: &Condition,
+        to: impl FnOnce(&Append<'_>) -> T,
+    ) -> T {
+        let to = |events: &[NewEvent]| {
+            let part = AppendPart { stream: &self.stream, events, condition, hint: Some(&self.hint) };
+            to(&Append::new(&Attributes::new(), &[part]))
+        };
         let mut events = events.into_iter().map(|event| self.defaults.filled(event));
-        let condition = condition.into_condition();
         if events.size_hint().1 != Some(1) {
-            return self.append(&events.collect::<Vec<_>>(), &condition);
+            return to(&events.collect::<Vec<_>>());
         }
         // One event, which is what most publish, takes no memory for a list.
         let first = events.next();
         let second = first.as_ref().and_then(|_| events.next());
         if second.is_none() {
-            return self.append(first.as_slice(), &condition);
+            return to(first.as_slice());
         }
         // Whose iterator promised less than it gives has its events published all the same.
-        self.append(&first.into_iter().chain(second).chain(events).collect::<Vec<_>>(), &condition)
-    }
-
-    fn append(&self, events: &[NewEvent], condition: &Condition) -> Result<Receipt, AppendError> {
-        let parts = [AppendPart { stream: &self.stream, events, condition, hint: Some(&self.hint) }];
-        self.store.shared.adapter.append(&Append::new(&Attributes::new(), &parts))
+        to(&first.into_iter().chain(second).chain(events).collect::<Vec<_>>())
     }
 }

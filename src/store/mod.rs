@@ -10,7 +10,7 @@ pub use scan::{Scan, ScanIter, Visit};
 
 use crate::adapters::log::LogAdapter;
 use crate::adapters::memory::MemoryAdapter;
-use crate::adapters::{Append, AppendPart, Capabilities, Stats, StorageAdapter};
+use crate::adapters::{Capabilities, Stats, StorageAdapter};
 use crate::vocabulary::error::{AppendError, OpenError, ReadError};
 use crate::vocabulary::event::{NewEvent, StoredEvent};
 use crate::vocabulary::identifier::{Category, Log, Stream};
@@ -18,6 +18,7 @@ use crate::vocabulary::number::Revision;
 use crate::vocabulary::options::{Durability, Options};
 use crate::vocabulary::payload::{Codec, Payload, PayloadError};
 use crate::vocabulary::query::ScanQuery;
+use crate::vocabulary::ticket::Ticket;
 use crate::vocabulary::time::{Clock, SystemClock};
 use crate::vocabulary::transaction::{Receipt, StoredTransaction, Transaction};
 use bytes::Bytes;
@@ -146,14 +147,39 @@ impl EventStore {
     /// [`AppendError::Unmet`] when a condition does not hold, [`AppendError::DuplicateTransaction`] when the id is taken by other
     /// content; else as [`EventStream::publish`].
     pub fn append(&self, transaction: Transaction) -> Result<Receipt, AppendError> {
-        let parts: Vec<AppendPart<'_>> =
-            transaction.parts.iter().map(|part| AppendPart::new(&part.stream, &part.events, &part.condition)).collect();
-        self.shared.adapter.append(&Append {
-            id: transaction.id.as_ref(),
-            attributes: &transaction.attributes,
-            parts: &parts,
-            records: &transaction.records,
-        })
+        transaction.lend(|append| self.shared.adapter.append(append))
+    }
+
+    /// Appends a transaction without waiting for anything, neither for its turn nor for the disk, and gives a [`Ticket`] that
+    /// tells what became of it: first whether it was accepted, then that it is durable. So one thread keeps thousands of durable
+    /// appends in flight.
+    ///
+    /// Deferred appends of one thread come into the log in the order of the calls, and before what that thread appends later.
+    /// They are made durable by themselves, many with one sync: with [`Durability::Sync`] as fast as the disk goes, with
+    /// [`Durability::Interval`] within the interval, with [`Durability::Os`] when a ticket is waited for. Readers see them as they
+    /// see others: with [`Durability::Sync`] once they are durable.
+    ///
+    /// # Errors
+    /// [`AppendError::Full`] when too much is in flight ([`Options::deferred_bytes`](crate::Options::deferred_bytes)): wait for
+    /// a ticket, and try again. [`AppendError::Limit`] and others that need no judgement: nothing was written. What the log has to
+    /// be asked for the ticket tells.
+    ///
+    /// ```
+    /// use stratalog::{EventStore, NewEvent, transaction};
+    /// # fn main() -> stratalog::Result<()> {
+    /// let store = EventStore::in_memory();
+    /// let mut tickets = Vec::new();
+    /// for number in 0..1_000 {
+    ///     tickets.push(store.append_deferred(transaction().stream("c", "s", [NewEvent::new("counted", &number)?]))?);
+    /// }
+    /// for ticket in tickets {
+    ///     ticket.durable()?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn append_deferred(&self, transaction: Transaction) -> Result<Ticket, AppendError> {
+        transaction.lend(|append| self.shared.adapter.append_deferred(append))
     }
 
     /// Appends stored transactions of another store as they are, with their ids, numbers and times, only onto a log that ends

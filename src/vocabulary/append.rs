@@ -8,7 +8,7 @@ use super::identifier::Stream;
 use super::number::Revision;
 use super::options::Limits;
 use super::time::Timestamp;
-use super::transaction::{StoredTransaction, SystemRecord};
+use super::transaction::{StoredTransaction, StreamEvents, SystemRecord, Transaction};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -89,14 +89,42 @@ impl<'a> Append<'a> {
     }
 }
 
+impl Append<'_> {
+    /// A copy that owns what it holds. Names and payloads are shared, not copied.
+    pub(crate) fn owned(&self) -> Transaction {
+        let owned = |part: &AppendPart<'_>| StreamEvents {
+            stream: part.stream.clone(),
+            events: part.events.to_vec(),
+            condition: part.condition.clone(),
+        };
+        Transaction {
+            id: self.id.cloned(),
+            attributes: self.attributes.clone(),
+            parts: self.parts.iter().map(owned).collect(),
+            records: self.records.to_vec(),
+        }
+    }
+}
+
+impl Transaction {
+    /// Lends the transaction to whoever appends it.
+    pub(crate) fn lend<T>(&self, to: impl FnOnce(&Append<'_>) -> T) -> T {
+        let parts: Vec<AppendPart<'_>> =
+            self.parts.iter().map(|part| AppendPart::new(&part.stream, &part.events, &part.condition)).collect();
+        let (id, attributes, records) = (self.id.as_ref(), &self.attributes, &self.records);
+        to(&Append { id, attributes, parts: &parts, records })
+    }
+}
+
 /// The namespace of the store's own system records.
 pub(crate) const OWN_NAMESPACE: &str = "stratalog";
 
-/// Checks an append against the limits and, in a store with strict names, against EvidentSource's rules for names.
+/// Checks an append against the limits and, in a store with strict names, against EvidentSource's rules for names. Gives the
+/// bytes of its content.
 ///
 /// # Errors
 /// The first thing that is too much or outside the rules.
-pub(crate) fn check(append: &Append<'_>, limits: &Limits, strict_names: bool) -> Result<(), AppendError> {
+pub(crate) fn check(append: &Append<'_>, limits: &Limits, strict_names: bool) -> Result<usize, AppendError> {
     if let Some(id) = append.id {
         LimitExceeded::check(LimitedThing::TransactionId, id.len(), limits.transaction_id_bytes)?;
     }
@@ -127,7 +155,8 @@ pub(crate) fn check(append: &Append<'_>, limits: &Limits, strict_names: bool) ->
         }
         bytes += check_record(record, limits)?;
     }
-    Ok(LimitExceeded::check(LimitedThing::TransactionBytes, bytes, limits.transaction_bytes)?)
+    LimitExceeded::check(LimitedThing::TransactionBytes, bytes, limits.transaction_bytes)?;
+    Ok(bytes)
 }
 
 /// Checks that a stored transaction continues a log at `revision` whose last time is `last_recorded_at`; `next_position` hands
@@ -272,7 +301,7 @@ mod strict {
 mod tests {
     use super::*;
 
-    fn try_append(category: &str, event: NewEvent, strict: bool) -> Result<(), AppendError> {
+    fn try_append(category: &str, event: NewEvent, strict: bool) -> Result<usize, AppendError> {
         let (stream, events, any) = (Stream::new(category, "s"), [event], Condition::any());
         let parts = [AppendPart::new(&stream, &events, &any)];
         check(&Append::new(&Attributes::new(), &parts), &Limits::default(), strict)

@@ -242,6 +242,17 @@ pub enum AppendError {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// As much is deferred and not durable as [`Options::deferred_bytes`](crate::Options::deferred_bytes) allows. Nothing was
+    /// written; there is room again once some of it is durable.
+    #[error("{asked} bytes to defer, and {in_flight} of {budget} are in flight")]
+    Full {
+        /// How much this append takes.
+        asked: u64,
+        /// How much is deferred and not durable.
+        in_flight: u64,
+        /// How much may be.
+        budget: u64,
+    },
     /// The store is closed.
     #[error("the store is closed")]
     Closed,
@@ -262,7 +273,7 @@ impl AppendError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Unmet(_) | Self::NotContiguous { .. } => Retry::AfterReading,
-            Self::NoSpace(_) | Self::Io(_) | Self::TimedOut { .. } => Retry::Safe,
+            Self::NoSpace(_) | Self::Io(_) | Self::TimedOut { .. } | Self::Full { .. } => Retry::Safe,
             Self::Unknown { .. } | Self::Poisoned { unknown: true, .. } => Retry::WithTransactionId,
             Self::Poisoned { unknown: false, .. } | Self::Closed | Self::Forked | Self::ReadOnly => Retry::AfterReopen,
             Self::ConditionPanicked { .. }

@@ -120,6 +120,10 @@ pub struct Options {
     /// [`TimedOut`](crate::AppendError::TimedOut) when it was not begun, with [`Unknown`](crate::AppendError::Unknown) when it
     /// may still happen. Default: 30 s.
     pub append_deadline: Duration,
+    /// How many bytes of deferred appends may be in flight: queued, or accepted and not durable. What goes beyond is refused with
+    /// [`Full`](crate::AppendError::Full), unless nothing is in flight. Each transaction counts as the bytes of its content, and
+    /// 128 bytes for itself and for each event. Default: 64 MiB.
+    pub deferred_bytes: u64,
     /// Whether reads check the events' checksums, and fail with [`Corrupt`](crate::ReadError::Corrupt) where they are wrong.
     /// Default: yes. Without checks, a name whose bytes are damaged and no longer UTF-8 may read as an empty one.
     pub verify_reads: bool,
@@ -146,6 +150,7 @@ impl Default for Options {
             codec: Codec::MessagePack,
             clock: Arc::new(SystemClock),
             append_deadline: Duration::from_secs(30),
+            deferred_bytes: 64 << 20,
             verify_reads: true,
             strict_names: None,
             segment_bytes_first: 1 << 20,
@@ -202,6 +207,13 @@ impl Options {
     #[must_use]
     pub fn append_deadline(mut self, deadline: Duration) -> Self {
         self.append_deadline = deadline;
+        self
+    }
+
+    /// Sets [`Options::deferred_bytes`].
+    #[must_use]
+    pub fn deferred_bytes(mut self, bytes: u64) -> Self {
+        self.deferred_bytes = bytes;
         self
     }
 

@@ -8,7 +8,9 @@ fn add_default_attributes_to_what_they_publish() {
         let stream = store.stream("c", "s").with_attribute("tenant", "t-1").with_attribute("trace", 7);
         stream.publish([NewEvent::empty("e"), NewEvent::empty("e").with_attribute("tenant", "own")]).unwrap();
         stream.publish_if([NewEvent::empty("e")], stream_exists()).unwrap();
+        stream.publish_deferred([NewEvent::empty("e"), NewEvent::empty("e")]).unwrap().durable().unwrap();
         let found = stream.read().unwrap();
+        assert_eq!((found.len(), found[4].attributes()), (5, found[0].attributes()));
         assert_eq!(found[0].attributes(), &Attributes::new().with("tenant", "t-1").with("trace", 7));
         assert_eq!(found[1].attributes(), &Attributes::new().with("tenant", "own").with("trace", 7));
         assert_eq!(found[2].attributes(), found[0].attributes());

@@ -57,7 +57,6 @@ pub struct Append<'a> {
 
 /// One event for one stream, as an append that is deferred has it.
 #[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(feature = "deferred"), expect(dead_code, reason = "no engine of this build defers appends"))]
 pub struct Call {
     /// The number of the stream.
     pub stream: usize,

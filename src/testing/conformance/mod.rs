@@ -22,6 +22,7 @@ mod bounds;
 mod categories;
 mod conditions;
 mod custom;
+mod deferred;
 mod fidelity;
 mod life;
 mod limits;
@@ -212,6 +213,7 @@ pub fn cases() -> &'static [Case] {
             fidelity::CASES,
             names::CASES,
             limits::CASES,
+            deferred::CASES,
             life::CASES,
             model::CASES,
         ]

@@ -88,7 +88,7 @@ pub(super) fn names(data: &[u8]) {
     let strict = check(&append, &limits, true);
     assert!(strict.is_err() || plain.is_ok(), "strict names take what plain ones refuse: {plain:?}");
     match &plain {
-        Ok(()) => {
+        Ok(_) => {
             let within = stream.category().len().max(stream.stream().len()) <= limits.name_bytes
                 && events.iter().all(|event| event.name().len() <= limits.name_bytes)
                 && events.len() <= limits.transaction_events;

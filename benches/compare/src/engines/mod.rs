@@ -135,9 +135,6 @@ impl Kind {
             Self::StratalogUnchecked => workload.is_read(),
             _ => true,
         };
-        if workload == Workload::Deferred && is_here {
-            return stratalog::DEFERRED;
-        }
         if is_here { Part::Measured(None) } else { Part::Same }
     }
 

@@ -1,14 +1,10 @@
 //! Stratalog, driven through its public interface.
 
-#[cfg(feature = "deferred")]
 mod deferred;
 
-use super::Part;
-use crate::data::{Stream, Tally};
-use crate::engine::{Append, Durability, Engine, Setting, Version};
+use crate::data::{Data, Stream, Tally};
+use crate::engine::{Append, Call, Durability, Engine, Setting, Version};
 use crate::error::{Error, Of, Result};
-#[cfg(feature = "deferred")]
-use crate::{data::Data, engine::Call};
 use std::sync::Arc;
 use stratalog::{
     AppendError, Condition, EventCategory, EventStore, EventStream, NewEvent, Options, Payload, Position, Scan,
@@ -16,13 +12,6 @@ use stratalog::{
 };
 
 const NAME: &str = "stratalog";
-
-/// What becomes of deferred appends.
-pub const DEFERRED: Part = if cfg!(feature = "deferred") {
-    Part::Measured(None)
-} else {
-    Part::LeftOut("Stratalog does not offer deferred appends yet")
-};
 
 /// The ways it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +90,6 @@ impl Engine for Stratalog {
         tally(self.store.log().scan())
     }
 
-    #[cfg(feature = "deferred")]
     fn append_deferred(&self, data: &Data, calls: &mut dyn Iterator<Item = Call>) -> Result<()> {
         deferred::append(&self.store, data, calls)
     }

@@ -19,6 +19,8 @@ pub(super) enum Deed {
     Append { stream: usize, sizes: Vec<usize>, id: bool, conditional: bool },
     /// Stages several transactions before the first is waited for, as threads do that append at once.
     Group(Vec<Vec<usize>>),
+    /// Defers transactions of one stream, and then may have them made durable: if not, whatever comes next does it, or nothing.
+    Defer { stream: usize, group: Vec<Vec<usize>>, flush: bool },
     /// Appends what is there already, under its id.
     Repeat,
     /// Appends under a condition that does not hold.
@@ -38,7 +40,7 @@ pub(super) enum Deed {
 impl Deed {
     /// Anything that a process may do.
     pub(super) fn random(random: &mut Rng) -> Self {
-        match random.u8(..22) {
+        match random.u8(..25) {
             0..=9 => Deed::Append {
                 stream: random.usize(..6),
                 sizes: sizes(random),
@@ -52,6 +54,11 @@ impl Deed {
             16 => Deed::SyncByItself,
             17 => Deed::Sync,
             18 | 19 => Deed::Index,
+            20..=22 => Deed::Defer {
+                stream: random.usize(..6),
+                group: (0..random.usize(1..5)).map(|_| sizes(random)).collect(),
+                flush: random.bool(),
+            },
             _ => Deed::Idle,
         }
     }
@@ -88,6 +95,7 @@ impl Process<'_> {
     pub(super) fn perform(&mut self, deed: &Deed) -> Result<(), String> {
         let (poisoned, syncs, grave) = (self.engine.poison().is_some(), self.disk.syncs(), self.disk.grave_failures());
         self.dispatch(deed)?;
+        self.look_at_tickets()?;
         if poisoned && self.disk.syncs() != syncs {
             return Err("a poisoned store synced".into());
         }
@@ -100,6 +108,9 @@ impl Process<'_> {
         let failures = self.disk.failures_of_closing();
         let closed = self.engine.close();
         self.check_poison(poisoned, grave)?;
+        if let Some((tag, _)) = self.model.tickets.iter().find(|(_, ticket)| ticket.try_durable().is_none()) {
+            return Err(format!("the ticket of transaction {tag} was forgotten"));
+        }
         match closed {
             Ok(()) if self.disk.failures_of_closing() > failures || self.engine.poison().is_some() => {
                 Err("it went well, though the disk has failed".into())
@@ -132,6 +143,17 @@ impl Process<'_> {
                 staged.map_or(Ok(()), |(tag, staged)| self.wait(tag, staged))
             }
             Deed::Group(group) => self.group(group),
+            Deed::Defer { stream, group, flush } => {
+                group.iter().try_for_each(|sizes| self.defer(*stream, sizes))?;
+                if *flush {
+                    self.engine.flush_by_hand();
+                    self.look_at_tickets()?;
+                    if let Some((tag, _)) = self.model.tickets.first() {
+                        return Err(format!("transaction {tag} is neither durable nor failed"));
+                    }
+                }
+                Ok(())
+            }
             Deed::Repeat => self.repeat(),
             Deed::Refused(stream) => self.refused(*stream),
             Deed::Prepare => {
@@ -178,6 +200,61 @@ impl Process<'_> {
         all.into_iter().try_for_each(|(tag, staged)| self.wait(tag, staged))
     }
 
+    /// Defers a transaction, which is judged before the next one, and perhaps durable much later.
+    fn defer(&mut self, stream: usize, sizes: &[usize]) -> Result<(), String> {
+        let entry = self.model.propose(stream, sizes, false);
+        let (events, any) = (entry.events(), Condition::any());
+        let parts = [AppendPart::new(&self.model.streams[entry.stream], &events, &any)];
+        let (attributes, records) = (Attributes::new(), [entry.record()]);
+        let deferred = self.engine.append_deferred(&Append { records: &records, ..Append::new(&attributes, &parts) });
+        let ticket = match deferred {
+            Ok(ticket) => ticket,
+            Err(error) => return self.expect_failure("deferring", &error),
+        };
+        if ticket.try_accepted().is_none() {
+            self.engine.drain_by_hand();
+        }
+        if ticket.try_accepted().is_none() {
+            // It was refused, and rests on what is only staged.
+            self.engine.flush_by_hand();
+        }
+        let tag = entry.tag;
+        match ticket.try_accepted() {
+            None => Err(format!("nobody came for transaction {tag}")),
+            Some(Ok(receipt)) => {
+                self.model.entries.push(entry);
+                self.compare(tag, &receipt)?;
+                if self.durability != Durability::Sync {
+                    self.model.acknowledge(tag, false);
+                }
+                self.model.tickets.push((tag, ticket));
+                Ok(())
+            }
+            Some(Err(error)) => {
+                if error.is_unknown() {
+                    self.model.entries.push(entry);
+                }
+                self.expect_failure("a deferred append", &error)
+            }
+        }
+    }
+
+    /// What tickets say is durable must be there from now on, whatever happens.
+    fn look_at_tickets(&mut self) -> Result<(), String> {
+        for (tag, ticket) in std::mem::take(&mut self.model.tickets) {
+            match ticket.try_durable() {
+                None => self.model.tickets.push((tag, ticket)),
+                Some(Ok(receipt)) => {
+                    self.compare(tag, &receipt)?;
+                    self.model.acknowledge(tag, true);
+                }
+                Some(Err(error)) if error.is_unknown() => self.expect_failure("a deferred append", &error)?,
+                Some(Err(error)) => return Err(format!("transaction {tag} was accepted, and then refused: {error}")),
+            }
+        }
+        Ok(())
+    }
+
     /// Stages an entry, which is in the log from then on as far as its process knows.
     fn stage(&mut self, entry: Entry, condition: &Condition) -> Result<Option<(u64, Staged)>, String> {
         let (tag, rows) = (entry.tag, entry.rows.len());
@@ -216,6 +293,13 @@ impl Process<'_> {
     }
 
     fn check(&mut self, tag: u64, receipt: &Receipt) -> Result<(), String> {
+        self.compare(tag, receipt)?;
+        self.model.acknowledge(tag, self.durability == Durability::Sync);
+        Ok(())
+    }
+
+    /// Whether a receipt says what its entry must have got.
+    fn compare(&self, tag: u64, receipt: &Receipt) -> Result<(), String> {
         let at = self.model.entries.binary_search_by_key(&tag, |entry| entry.tag);
         let entry = at.ok().and_then(|at| self.model.entries.get(at)).ok_or("a receipt for nothing")?;
         let last = entry.rows.last().map(|row| row.position);
@@ -224,7 +308,6 @@ impl Process<'_> {
         {
             return Err(format!("the receipt of {entry:?} is {receipt:?}"));
         }
-        self.model.acknowledge(tag, self.durability == Durability::Sync);
         Ok(())
     }
 

@@ -58,6 +58,15 @@ fn scenarios() -> Vec<Scenario> {
         },
         Scenario { name: "append at once", before: vec![append(1, &[50])], during: vec![group(), group()] },
         Scenario {
+            name: "defer",
+            before: vec![append(1, &[50])],
+            during: vec![
+                Act::Do(Deed::Defer { stream: 0, group: vec![vec![10], vec![300, 20]], flush: true }),
+                Act::Do(Deed::Defer { stream: 1, group: vec![vec![700], vec![30]], flush: false }),
+                append(0, &[5]),
+            ],
+        },
+        Scenario {
             name: "idle and sync",
             before: vec![append(1, &[50])],
             during: vec![

@@ -5,6 +5,7 @@ use crate::vocabulary::event::{EventRef, NewEvent};
 use crate::vocabulary::identifier::{Category, Stream};
 use crate::vocabulary::payload::Payload;
 use crate::vocabulary::query::ScanQuery;
+use crate::vocabulary::ticket::Ticket;
 use crate::vocabulary::time::Timestamp;
 use crate::vocabulary::transaction::SystemRecord;
 use std::ops::ControlFlow;
@@ -98,6 +99,8 @@ pub(super) struct Model {
     pub(super) acknowledged: usize,
     /// So many were acknowledged as durable: they outlive the power.
     pub(super) durable: usize,
+    /// Deferred, accepted, and as far as is known not durable, by tag.
+    pub(super) tickets: Vec<(u64, Ticket)>,
     next_tag: u64,
 }
 
@@ -105,7 +108,7 @@ impl Model {
     pub(super) fn new() -> Self {
         let names = [("a", "1"), ("a", "2"), ("b", "1"), ("b", ""), ("", "1"), ("c", "long/stream/name")];
         let streams = names.iter().map(|(category, stream)| Stream::new(*category, *stream)).collect();
-        Self { streams, entries: Vec::new(), acknowledged: 0, durable: 0, next_tag: 1 }
+        Self { streams, entries: Vec::new(), acknowledged: 0, durable: 0, tickets: Vec::new(), next_tag: 1 }
     }
 
     pub(super) fn revision(&self) -> u64 {
@@ -150,6 +153,7 @@ impl Model {
     /// The store was opened again and holds so many of the entries: what was not kept never was.
     pub(super) fn settle(&mut self, kept: usize) {
         self.entries.truncate(kept);
+        self.tickets.clear();
         (self.acknowledged, self.durable) = (kept, kept);
     }
 

@@ -111,6 +111,11 @@ fn deed(kind: u8, choices: &mut Choices<'_>) -> Deed {
         14 => Deed::Prepare,
         15 => Deed::SyncByItself,
         16 => Deed::Sync,
+        17 => Deed::Defer {
+            stream: choices.below(6),
+            group: (0..choices.byte() % 5).map(|_| sizes(choices)).collect(),
+            flush: choices.flag(),
+        },
         _ => Deed::Idle,
     }
 }

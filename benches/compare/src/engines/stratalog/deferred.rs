@@ -1,4 +1,4 @@
-//! Deferred appends of Stratalog, in a build with the feature `deferred`: without it the library does not offer them.
+//! Deferred appends of Stratalog.
 
 use super::NAME;
 use crate::data::Data;
