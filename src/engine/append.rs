@@ -8,7 +8,7 @@ use crate::format::encode::{self, TransactionSource};
 use crate::format::event::EventSource;
 use crate::format::place::{Place, aligned};
 use crate::index::{Addition, NextPosition, PostingPlace, Spot, stream_hash};
-use crate::vocabulary::append::{self, Append, AppendPart, StreamHint};
+use crate::vocabulary::append::{self, Append, AppendPart, PlainAppend, StreamHint};
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::condition::{Condition, Refusal, UnmetCondition};
 use crate::vocabulary::error::{AppendError, Corruption, LimitExceeded, LimitedThing};
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Sequence numbers end here, far below what 64 bits hold, so that no sum overflows.
-const SEQUENCE_LIMIT: u64 = u64::MAX - (1 << 40);
+pub(super) const SEQUENCE_LIMIT: u64 = u64::MAX - (1 << 40);
 /// How far the clock may be behind the log's last time before receipts say so.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(3_600);
 /// Parts up to which a repeated stream is looked for one by one.
@@ -61,16 +61,40 @@ impl Engine {
         append: &Append<'_>,
     ) -> Result<(Result<Receipt, AppendError>, Place), AppendError> {
         self.admit_append()?;
-        append::check(append, &self.settings.limits, self.settings.strict_names)?;
+        let plain = self.plain(append);
+        if plain.is_none() {
+            append::check(append, &self.settings.limits, self.settings.strict_names)?;
+        }
         let digest = append.id.map(|_| digest::of(append));
         let now = self.settings.clock.now();
         let mut seat = self.take_seat()?;
-        let outcome = self.judge_in_seat(&mut seat, append, digest, now);
+        let outcome = self.judge_in_seat(&mut seat, append, plain, digest, now);
         Ok((outcome, seat.place()))
     }
 
-    /// Judges and stages a transaction that was admitted.
+    /// The append as a plain one, if it is one and may be judged as such.
+    #[inline]
+    pub(super) fn plain<'a>(&self, append: &Append<'a>) -> Option<PlainAppend<'a>> {
+        PlainAppend::of(append, &self.settings.limits).filter(|_| !self.settings.strict_names)
+    }
+
+    /// Judges and stages a transaction that was admitted, and what it is as a plain one.
+    #[inline]
     pub(super) fn judge_in_seat(
+        &self,
+        seat: &mut Seat,
+        append: &Append<'_>,
+        plain: Option<PlainAppend<'_>>,
+        digest: Option<Digest>,
+        now: Timestamp,
+    ) -> Result<Receipt, AppendError> {
+        match plain.and_then(|plain| self.stage_plain(seat, &plain, now)) {
+            Some(outcome) => outcome,
+            None => self.judge_any(seat, append, digest, now),
+        }
+    }
+
+    fn judge_any(
         &self,
         seat: &mut Seat,
         append: &Append<'_>,
@@ -108,13 +132,7 @@ impl Engine {
         let events = append.event_count();
         let mut receipt = Receipt {
             transaction_id: append.id.cloned(),
-            basis: Revision::new(seat.sequence),
-            count: u32::try_from(events).unwrap_or(u32::MAX),
-            recorded_at,
-            durability: self.settings.durability,
-            last_position: None,
-            repeat: false,
-            clock_behind: seat.recorded_at > now && seat.recorded_at.saturating_since(now) > CLOCK_TOLERANCE,
+            ..self.receipt(seat, now, recorded_at, u32::try_from(events).unwrap_or(u32::MAX))
         };
         if receipt.count == 0 && append.records.is_empty() {
             return Ok(receipt);
@@ -136,6 +154,21 @@ impl Engine {
         });
         self.put_transaction(seat, source, recorded_at, events, additions)?;
         Ok(receipt)
+    }
+
+    /// The receipt of so many events that come next, without id and position.
+    #[inline]
+    pub(super) fn receipt(&self, seat: &Seat, now: Timestamp, recorded_at: Timestamp, count: u32) -> Receipt {
+        Receipt {
+            transaction_id: None,
+            basis: Revision::new(seat.sequence),
+            count,
+            recorded_at,
+            durability: self.settings.durability,
+            last_position: None,
+            repeat: false,
+            clock_behind: seat.recorded_at > now && seat.recorded_at.saturating_since(now) > CLOCK_TOLERANCE,
+        }
     }
 
     /// Encodes a transaction into the log. `events` gives its events anew each time; `additions` says the same for the index.
@@ -171,10 +204,16 @@ impl Engine {
         let indexed = hot.map(|index| known.add(index, *end, source.id.map(|(id, _)| id), additions));
         self.known_bytes.store(known.bytes(), std::sync::atomic::Ordering::Relaxed);
         if !matches!(indexed, Some(Ok(()))) {
-            let cause = self.set_poison("the index of the active segment is full");
-            return Err(AppendError::Poisoned { cause, unknown: false });
+            return Err(self.index_is_full());
         }
         self.put_frame(seat, &Added { crc, events: count, recorded_at, records: source.records })
+    }
+
+    /// Nothing can be entered any more.
+    #[cold]
+    pub(super) fn index_is_full(&self) -> AppendError {
+        let cause = self.set_poison("the index of the active segment is full");
+        AppendError::Poisoned { cause, unknown: false }
     }
 
     fn encode<'a>(
@@ -226,7 +265,14 @@ impl Engine {
         Ok(())
     }
 
-    fn judge_part(&self, seat: &Seat, stream: &Stream, condition: &Condition, next: u64) -> Result<(), AppendError> {
+    #[inline]
+    pub(super) fn judge_part(
+        &self,
+        seat: &Seat,
+        stream: &Stream,
+        condition: &Condition,
+        next: u64,
+    ) -> Result<(), AppendError> {
         let last = next.checked_sub(1).map(Position::new);
         let verdict = if !condition.needs_event() {
             // No code but our own judges, so none can call the store.

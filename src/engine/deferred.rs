@@ -240,7 +240,7 @@ impl Engine {
     /// Judges and stages an append in the seat. `None` where it would have to wait and is not to; then nothing was done.
     fn judge_deferred(&self, seat: &mut Seat, append: &Append<'_>, call: &Call, hasty: bool) -> Option<Judged> {
         seat.hasty = hasty;
-        let outcome = self.judge_in_seat(seat, append, call.digest, call.now);
+        let outcome = self.judge_in_seat(seat, append, self.plain(append), call.digest, call.now);
         seat.hasty = false;
         if std::mem::take(&mut seat.put_off) {
             return None;

@@ -25,6 +25,7 @@ mod gathering;
 mod horizon;
 mod housekeeping;
 mod indexing;
+mod lane;
 mod lanes;
 mod lists;
 mod live;

@@ -231,6 +231,11 @@ impl<'a> Pen<'a> {
     #[inline(always)]
     pub(crate) fn run(&mut self, bytes: &[u8]) -> Option<()> {
         self.varint(bytes.len() as u64)?;
+        self.bytes(bytes)
+    }
+
+    #[inline(always)]
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Option<()> {
         let end = self.at + bytes.len();
         self.room.get_mut(self.at..end)?.copy_from_slice(bytes);
         self.at = end;

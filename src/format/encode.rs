@@ -28,7 +28,8 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    fn header(&self, kind: Kind) -> FrameHeader {
+    #[inline]
+    pub(super) fn header(&self, kind: Kind) -> FrameHeader {
         // A mark further back than the segment before says no less about this one: nothing of it is durable yet.
         let oldest = Place::start_of(self.place.segment.saturating_sub(1));
         let mark = self.mark.max(oldest);

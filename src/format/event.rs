@@ -57,7 +57,7 @@ pub(crate) struct Shared {
 
 /// Nanoseconds from `base` to `time`, where that fits and is worth it.
 #[inline]
-fn delta(time: Timestamp, base: Timestamp) -> Option<i64> {
+pub(super) fn delta(time: Timestamp, base: Timestamp) -> Option<i64> {
     // Times lie within 10,000 years, and what is more than 2^26 seconds apart is more than 2^55 nanoseconds.
     let seconds = time.unix_seconds() - base.unix_seconds();
     if seconds.unsigned_abs() > 1 << 26 {
@@ -104,7 +104,7 @@ pub(crate) fn put(out: &mut Vec<u8>, event: &EventSource<'_>, shared: Shared, re
 
 /// Bytes of a plain event's fields in front of the payload at most, the names themselves apart: flags and kind, position and
 /// time, the names' lengths or how far back they stand.
-const FRONT: usize = 3 + 2 * LONGEST_VARINT + 3 * LONGEST_VARINT;
+pub(super) const FRONT: usize = 3 + 2 * LONGEST_VARINT + 3 * LONGEST_VARINT;
 
 /// Writes the event that most are, up to its payload. Says how many bytes that took; `None` if the room was too small.
 #[inline(always)]

@@ -1,15 +1,17 @@
-//! The frame that most are, read in one go: a transaction of one event that carries what every event does, and no more.
+//! The frame that most are, written and read in one go: a transaction of one event that carries what every event does, and no more.
 //!
 //! It says nothing that the general way does not say, and of what it does not know, or finds wrong, it says nothing at all: then
 //! the general way is taken, and tells what is the matter.
 
-use super::bytes::Fields;
+use super::bytes::{Fields, Pen};
 use super::checksum::{crc, frame_seed};
-use super::event::{flag, kind_of};
+use super::encode::Context;
+use super::event::{FRONT, delta, flag, kind_code, kind_of};
 use super::event_id::IdSeed;
-use super::frame::{HEADER_BYTES, Kind, MARK_IN_PREVIOUS};
+use super::frame::{HEADER_BYTES, Kind, MARK_IN_PREVIOUS, seal};
 use crate::vocabulary::event::{Given, IdPart, Parts, Span, TransactionPart};
 use crate::vocabulary::moment::Moment;
+use crate::vocabulary::payload::PayloadRef;
 use crate::vocabulary::time::Timestamp;
 
 /// Kind, flags, header units, reserved and count of such a frame, as one number.
@@ -25,6 +27,46 @@ const _: () = assert!(NAMES as usize == FRONT_BYTES);
 const LONGEST: u32 = 1 << 30;
 /// What an event may have that is read the general way.
 const OTHERS: u16 = !(flag::ID_GIVEN | flag::OBSERVED_GIVEN | flag::OCCURRED_GIVEN);
+
+/// What such a frame says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlainEvent<'a> {
+    pub(crate) category: &'a str,
+    pub(crate) stream: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) payload: PayloadRef<'a>,
+    pub(crate) position: u64,
+    pub(crate) observed_at: Timestamp,
+}
+
+/// Puts the frame of an event in place of what is in `out`, and returns its checksum. `None` where the general way must be taken:
+/// then what is in `out` is of no use.
+#[inline]
+pub(crate) fn put(out: &mut Vec<u8>, context: &Context, event: &PlainEvent<'_>) -> Option<u32> {
+    let observed = delta(event.observed_at, context.recorded_at)?;
+    let names = event.category.len() + event.stream.len() + event.name.len();
+    let most = HEADER_BYTES + FRONT + names + event.payload.bytes.len();
+    if most > LONGEST as usize {
+        return None;
+    }
+    // What was there is overwritten: mostly a frame of about that length.
+    out.resize(most, 0);
+    let mut pen = Pen::new(out.get_mut(HEADER_BYTES..)?);
+    pen.fixed([0, 0, kind_code(event.payload.kind)])?;
+    pen.varint(event.position)?;
+    pen.run(event.category.as_bytes())?;
+    pen.run(event.stream.as_bytes())?;
+    pen.run(event.name.as_bytes())?;
+    pen.signed_varint(observed)?;
+    pen.bytes(event.payload.bytes)?;
+    let length = HEADER_BYTES + pen.at();
+    out.truncate(length);
+    let mut header = context.header(Kind::Transaction);
+    header.count = 1;
+    header.length = u32::try_from(length).ok()?;
+    *out.first_chunk_mut::<HEADER_BYTES>()? = *header.encode().first_chunk()?;
+    Some(seal(out, length, context.salt, context.place.offset))
+}
 
 /// Where a frame stands, for its checksum.
 #[derive(Debug, Clone, Copy)]

@@ -5,9 +5,10 @@ use super::encode::{self, Context};
 use super::event_id::IdSeed;
 use super::frame::{FrameHeader, Kind, verify_whole};
 use super::place::Place;
-use super::plain::{self, Stand};
+use super::plain::{self, PlainEvent, Stand};
 use super::samples::{OwnEvent, OwnTransaction, Random};
-use crate::vocabulary::event::{EventId, EventRef, IdRepr, Parts};
+use crate::vocabulary::attributes::Attributes;
+use crate::vocabulary::event::{EventId, EventRef, Given, IdRepr, Parts};
 use crate::vocabulary::payload::PayloadKind;
 use crate::vocabulary::time::Timestamp;
 
@@ -143,4 +144,47 @@ fn an_event_shares_the_names_of_one_at_most_eight_distinct_names_ago() {
     }
     let runs = sent.encode().len();
     assert!(apart > runs + 30 * 40, "{apart} bytes with names far apart, {runs} with names in runs");
+}
+
+#[test]
+fn a_plain_event_is_written_in_one_go_as_it_is_in_the_general_way() {
+    let mut random = Random::new(11);
+    let (mut written, mut left) = (0, 0);
+    for round in 0..5_000_u64 {
+        let mut sent = OwnTransaction { id: None, records: Vec::new(), ..OwnTransaction::random(&mut random, 1) };
+        sent.attributes = Attributes::new();
+        let event = OwnEvent::random(&mut random);
+        let event = OwnEvent {
+            id: None,
+            name: "n".repeat(random.size(300)),
+            content_type: None,
+            schema: None,
+            schema_version: None,
+            metadata: None,
+            attributes: Attributes::new(),
+            occurred_at: event.observed_at,
+            given: Given::default(),
+            ..event
+        };
+        if round % 2 == 0 {
+            sent.context.recorded_at = event.observed_at;
+        }
+        let (category, stream, name) = (&*event.category, &*event.stream, &*event.name);
+        let (payload, position, observed_at) = (event.source().payload, event.position, event.observed_at);
+        let plain = PlainEvent { category, stream, name, payload, position, observed_at };
+        // What was there before shows nowhere.
+        let mut one = random.bytes(600);
+        let context = sent.context;
+        let sum = plain::put(&mut one, &context, &plain);
+        sent.events = vec![event.clone()];
+        let other = sent.encode();
+        if let Some(sum) = sum {
+            let header = FrameHeader::decode(&one).unwrap();
+            assert_eq!((sum, &one), (header.crc, &other));
+            written += 1;
+        } else {
+            left += 1;
+        }
+    }
+    assert!(written > 2_500 && left > 100, "{written} were written in one go, {left} were not");
 }

@@ -154,6 +154,11 @@ impl<V> Known<V> {
         self.record(place).filter(|record| record.is_of(owner, key)).map(|record| &mut record.value)
     }
 
+    /// The hash of the name that was found there just now.
+    pub(super) fn hash(&mut self, place: Place) -> Option<u64> {
+        self.record(place).map(|record| record.hash)
+    }
+
     /// What is known of the name that was found there just now.
     #[inline]
     pub(super) fn value(&mut self, place: Place) -> Option<&mut V> {

@@ -132,6 +132,16 @@ impl Spot {
     }
 }
 
+/// A stream that is known at a spot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KnownStream {
+    /// The position of its next event.
+    pub(crate) next: u64,
+    /// Category and stream in the index that is being filled, if they are in it.
+    numbers: Option<(u32, u32)>,
+    place: Place,
+}
+
 /// What the writer knows of a stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NextPosition {
@@ -264,6 +274,65 @@ impl WriterCache {
         }
         self.end_run(run);
         filling.finish(id)
+    }
+
+    /// What is known of a stream at a spot. What entering an event of it into `index` will need is asked of the memory meanwhile.
+    #[inline]
+    pub(crate) fn known_at(
+        &mut self,
+        category: &str,
+        stream: &str,
+        spot: Spot,
+        index: &HotIndex,
+    ) -> Option<KnownStream> {
+        let part = self.part;
+        let (_, place) = spot.parts()?;
+        let known = self.at(spot, category, stream)?;
+        let numbers = (known.entered.part == part).then_some((known.category, known.entered.number));
+        if numbers.is_some() {
+            index.foresee(known.entered.number);
+        }
+        Some(KnownStream { next: known.next(), numbers, place })
+    }
+
+    /// Enters the one event of the frame at `offset`, whose stream is known, and notes its position. Nothing was entered since
+    /// [`WriterCache::known_at`].
+    ///
+    /// # Errors
+    /// As [`WriterCache::add`].
+    #[inline]
+    pub(crate) fn add_known(
+        &mut self,
+        index: &HotIndex,
+        offset: u64,
+        event: &Addition<'_>,
+        known: &KnownStream,
+    ) -> Result<(), IndexFull> {
+        let (category, stream) = match known.numbers {
+            Some(numbers) => numbers,
+            None => self.enter_known(index, event, known.place)?,
+        };
+        let name = self.enter_name(index, event.name)?;
+        let mut filling = index.fill(offset)?;
+        filling.turn_to(EntryNumbers { category, stream, name });
+        filling.push()?;
+        filling.finish(None)?;
+        if let Some(known) = self.streams.value(known.place) {
+            known.set_next(event.position.saturating_add(1));
+        }
+        Ok(())
+    }
+
+    /// Enters a stream that is known at a place into an index that it was not in yet.
+    fn enter_known(&mut self, index: &HotIndex, event: &Addition<'_>, place: Place) -> Result<(u32, u32), IndexFull> {
+        let category = self.enter_category(index, event.category)?.entered.number;
+        let hash = self.streams.hash(place).ok_or(IndexFull)?;
+        let number = index.add_stream(category, event.stream.as_bytes(), hash, event.position)?;
+        if let Some(known) = self.streams.value(place) {
+            known.entered = Entered { part: self.part, number };
+            known.category = category;
+        }
+        Ok((category, number))
     }
 
     /// Notes the position behind the last event of several of one stream; that of the first was noted when it was entered.

@@ -116,6 +116,30 @@ impl Transaction {
     }
 }
 
+/// The append that most are: one event that carries what every event does, and no more, and keeps all limits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlainAppend<'a> {
+    pub(crate) part: &'a AppendPart<'a>,
+    pub(crate) event: &'a NewEvent,
+}
+
+impl<'a> PlainAppend<'a> {
+    /// The append as a plain one, if it is one. What it refuses, [`check`] tells the reason of, if there is one.
+    #[inline]
+    pub(crate) fn of(append: &Append<'a>, limits: &Limits) -> Option<Self> {
+        let ([part], None, true) = (append.parts, append.id, append.attributes.is_empty()) else { return None };
+        let ([event], true) = (part.events, append.records.is_empty()) else { return None };
+        let (category, stream) = (part.stream.category().len(), part.stream.stream().len());
+        let (name, payload) = (event.name().len(), event.payload.bytes.len());
+        let content = category + stream + name + payload;
+        let fits = category.max(stream).max(name) <= limits.name_bytes
+            && payload <= limits.payload_bytes
+            && content <= limits.transaction_bytes
+            && limits.transaction_events > 0;
+        (fits && event.is_plain()).then_some(Self { part, event })
+    }
+}
+
 /// The namespace of the store's own system records.
 pub(crate) const OWN_NAMESPACE: &str = "stratalog";
 

@@ -140,6 +140,20 @@ impl NewEvent {
         self
     }
 
+    /// Whether it carries nothing but its name, its payload, and when it was made.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        let payload = &self.payload;
+        self.id.is_none()
+            && !self.observed_given
+            && self.occurred_at.is_none()
+            && self.attributes.is_empty()
+            && self.metadata.is_none()
+            && payload.content_type.is_none()
+            && payload.schema.is_none()
+            && payload.schema_version.is_none()
+    }
+
     /// The event's name.
     #[must_use]
     pub fn name(&self) -> &str {
