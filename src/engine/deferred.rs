@@ -13,6 +13,7 @@ use super::seat::{Seat, Taken};
 use crate::format::digest;
 use crate::vocabulary::append::{self, Append};
 use crate::vocabulary::error::AppendError;
+use crate::vocabulary::options::Durability;
 use crate::vocabulary::pledge::{Board, Errands, Judged, Pledge, Promise};
 use crate::vocabulary::ticket::Ticket;
 use crate::vocabulary::time::Timestamp;
@@ -95,7 +96,8 @@ impl Errands for Runner {
     }
 
     fn hurry(&self) {
-        if let Some(engine) = self.0.upgrade().filter(|engine| !engine.is_sync()) {
+        // In `Sync` it comes by itself, and with an interval, too.
+        if let Some(engine) = self.0.upgrade().filter(|engine| engine.settings.durability == Durability::Os) {
             engine.ask_flush();
             engine.do_unheard();
         }

@@ -157,7 +157,7 @@ impl EventStore {
     /// Deferred appends of one thread come into the log in the order of the calls, and before what that thread appends later.
     /// They are made durable by themselves, many with one sync: with [`Durability::Sync`] as fast as the disk goes, with
     /// [`Durability::Interval`] within the interval, with [`Durability::Os`] when a ticket is waited for. Readers see them as they
-    /// see others: with [`Durability::Sync`] once they are durable.
+    /// see others: with [`Durability::Sync`] once they are durable. A custom condition may be asked more than once.
     ///
     /// # Errors
     /// [`AppendError::Full`] when too much is in flight ([`Options::deferred_bytes`](crate::Options::deferred_bytes)): wait for
