@@ -1,8 +1,8 @@
 //! Deferred appends: judged at once where the seat is free, by whoever has it next where it is not, and made durable in numbers.
 //!
-//! Who defers never waits: not for the seat, not for a sync, not for a segment to be made. Where one of these would be needed, the
-//! append goes into a queue, copied, and all that come later go behind it. Who takes the seat does the work of the queue first; a
-//! chore does it if nobody comes.
+//! Who defers never waits: not for the seat, not for a sync, not for a segment to be made. Where one of these would be needed,
+//! the append goes into a queue, copied, and all that come later go behind it. Who takes the seat does the work of the queue
+//! first; a chore does it if nobody comes.
 
 use super::Engine;
 use super::due::Due;

@@ -300,7 +300,7 @@ fn append(engine: &Engine, streams: &[Stream], submission: &Submission) -> Resul
     let id = submission.id.then(|| Arc::from(format!("{:x}", submission.tag)));
     let attributes = Attributes::new();
     let append = Append { id: id.as_ref(), ..Append::new(&attributes, &parts) };
-    if submission.tag % 3 != 0 {
+    if !submission.tag.is_multiple_of(3) {
         return engine.append(&append);
     }
     // A deferred append has happened, like another, once it is as safe as the store makes things.
