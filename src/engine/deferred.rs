@@ -260,6 +260,10 @@ impl Engine {
             // What is visible is durable then.
             return Some(Judged::at_once(outcome));
         }
+        if matches!(self.settings.durability, Durability::Interval(_)) && self.durable_place().pack() < place {
+            // Nothing was written that an interval would begin with, and a frame without events may be what is not durable.
+            self.ask_flush();
+        }
         Some(Judged { outcome, place, rests })
     }
 
@@ -341,7 +345,9 @@ impl Engine {
         self.deferred.flush_due.begin();
         if !self.is_sync() {
             // A failure has poisoned the store, which is how tickets learn of it.
-            let _ = self.sync_visible();
+            if self.sync_visible().is_ok() {
+                self.chores.after_commit();
+            }
             return;
         }
         let place = self.try_seat(SEAT_PATIENCE).map(|seat| seat.place());
