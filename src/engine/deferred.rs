@@ -80,7 +80,11 @@ impl Queued {
 pub(super) struct Drained(Vec<(Queued, Judged)>);
 
 impl Drop for Drained {
+    #[inline]
     fn drop(&mut self) {
+        if self.0.is_empty() {
+            return;
+        }
         for (queued, judged) in self.0.drain(..) {
             queued.promise.keep(judged);
         }
