@@ -1,8 +1,8 @@
 //! Deferred appends: judged at once where the seat is free, by whoever has it next where it is not, and made durable in numbers.
 //!
-//! Who defers never waits: not for the seat, not for a sync, not for a segment to be made. Where one of these would be needed, the
-//! append goes into a queue, copied, and all that come later go behind it. Who takes the seat does the work of the queue first; a
-//! chore does it if nobody comes.
+//! Who defers never waits: not for the seat, not for a sync, not for a segment to be made. Where one of these would be needed,
+//! the append goes into a queue, copied, and all that come later go behind it. Who takes the seat does the work of the queue
+//! first; a chore does it if nobody comes.
 
 use super::Engine;
 use super::due::Due;
@@ -13,6 +13,7 @@ use super::seat::{Seat, Taken};
 use crate::format::digest;
 use crate::vocabulary::append::{self, Append};
 use crate::vocabulary::error::AppendError;
+use crate::vocabulary::options::Durability;
 use crate::vocabulary::pledge::{Board, Errands, Judged, Pledge, Promise};
 use crate::vocabulary::ticket::Ticket;
 use crate::vocabulary::time::Timestamp;
@@ -79,7 +80,11 @@ impl Queued {
 pub(super) struct Drained(Vec<(Queued, Judged)>);
 
 impl Drop for Drained {
+    #[inline]
     fn drop(&mut self) {
+        if self.0.is_empty() {
+            return;
+        }
         for (queued, judged) in self.0.drain(..) {
             queued.promise.keep(judged);
         }
@@ -95,7 +100,8 @@ impl Errands for Runner {
     }
 
     fn hurry(&self) {
-        if let Some(engine) = self.0.upgrade().filter(|engine| !engine.is_sync()) {
+        // In `Sync` it comes by itself, and with an interval, too.
+        if let Some(engine) = self.0.upgrade().filter(|engine| engine.settings.durability == Durability::Os) {
             engine.ask_flush();
             engine.do_unheard();
         }
@@ -258,6 +264,10 @@ impl Engine {
             // What is visible is durable then.
             return Some(Judged::at_once(outcome));
         }
+        if matches!(self.settings.durability, Durability::Interval(_)) && self.durable_place().pack() < place {
+            // Nothing was written that an interval would begin with, and a frame without events may be what is not durable.
+            self.ask_flush();
+        }
         Some(Judged { outcome, place, rests })
     }
 
@@ -339,7 +349,9 @@ impl Engine {
         self.deferred.flush_due.begin();
         if !self.is_sync() {
             // A failure has poisoned the store, which is how tickets learn of it.
-            let _ = self.sync_visible();
+            if self.sync_visible().is_ok() {
+                self.chores.after_commit();
+            }
             return;
         }
         let place = self.try_seat(SEAT_PATIENCE).map(|seat| seat.place());

@@ -149,7 +149,7 @@ fn a_refusal_waits_for_what_it_rests_on() {
 
 #[test]
 fn a_repetition_waits_for_the_first_to_be_safe() {
-    for durability in [Durability::Sync, Durability::Os] {
+    for durability in [Durability::Sync, Durability::Os, Durability::Interval(20 * MILLISECOND)] {
         let (_directory, engine, plan) = open_with(Options::new().durability(durability));
         let (stream, events, any) = (Stream::new("c", "s"), [NewEvent::empty("e")], Condition::any());
         let (attributes, parts) = (Attributes::new(), [AppendPart::new(&stream, &events, &any)]);
@@ -162,8 +162,13 @@ fn a_repetition_waits_for_the_first_to_be_safe() {
         assert!(again.try_durable().is_none(), "{durability:?}");
         let repeated = again.durable().unwrap();
         assert!(repeated.is_repeat() && repeated == first.durable().unwrap());
-        // The store is idle, and nothing more will be synced: a third one finds all of it safe.
-        sleep(50 * MILLISECOND);
+        // The store is idle, has written a watermark, and syncs no more: a third one is safe all the same.
+        let (end, begun) = (engine.visible_place(), Instant::now());
+        plan.slow.store(0, Ordering::Relaxed);
+        while engine.visible_place() == end && begun.elapsed() < LONG / 4 {
+            sleep(MILLISECOND);
+        }
+        assert!(engine.visible_place() > end, "{durability:?}: no watermark came");
         assert!(engine.append_deferred(&append).unwrap().durable_for(LONG).unwrap().is_repeat(), "{durability:?}");
     }
 }
@@ -357,6 +362,20 @@ fn callbacks_run_outside_the_seat_in_order_and_may_panic() {
     late.on_durable(move |_| *told.lock() = Some(current().id()));
     assert_eq!(*here.lock(), Some(current().id()), "called at once");
     late.on_durable(|_| panic!("a late one that panics"));
+}
+
+#[test]
+fn where_both_steps_come_at_once_the_first_is_told_first() {
+    let (_directory, engine, _) = open_with(Options::new());
+    let seat = engine.seat.lock();
+    let ticket = any(&engine, "a");
+    let (sender, receiver) = channel();
+    let other = sender.clone();
+    ticket.on_durable(move |_| sender.send("durable").unwrap());
+    ticket.on_accepted(move |_| other.send("accepted").unwrap());
+    engine.set_poison("the disk failed");
+    drop(seat);
+    assert_eq!([(); 2].map(|()| receiver.recv_timeout(LONG).unwrap()), ["accepted", "durable"]);
 }
 
 struct Unpark(Thread);

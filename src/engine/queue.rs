@@ -31,7 +31,7 @@ impl<T> Default for Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// Whether there is something in the queue: one load. Nothing is ordered by it, since what is in the queue is behind its lock.
+    /// Whether there is something in the queue: one load. It orders nothing: what is in the queue is behind its lock.
     #[inline]
     pub(super) fn is_waiting(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0

@@ -156,13 +156,13 @@ impl EventStore {
     ///
     /// Deferred appends of one thread come into the log in the order of the calls, and before what that thread appends later.
     /// They are made durable by themselves, many with one sync: with [`Durability::Sync`] as fast as the disk goes, with
-    /// [`Durability::Interval`] within the interval, with [`Durability::Os`] when a ticket is waited for. Readers see them as they
-    /// see others: with [`Durability::Sync`] once they are durable.
+    /// [`Durability::Interval`] within the interval, with [`Durability::Os`] when a ticket is waited for. Readers see them as
+    /// they see others: with [`Durability::Sync`] once they are durable. A custom condition may be asked more than once.
     ///
     /// # Errors
     /// [`AppendError::Full`] when too much is in flight ([`Options::deferred_bytes`](crate::Options::deferred_bytes)): wait for
-    /// a ticket, and try again. [`AppendError::Limit`] and others that need no judgement: nothing was written. What the log has to
-    /// be asked for the ticket tells.
+    /// a ticket, and try again. [`AppendError::Limit`] and others that need no judgement: nothing was written. What the log has
+    /// to be asked for the ticket tells.
     ///
     /// ```
     /// use stratalog::{EventStore, NewEvent, transaction};

@@ -101,9 +101,9 @@ impl Ticket {
         self.pledge.look(Step::Durable)
     }
 
-    /// Calls `callback` with what [`accepted`](Self::accepted) would give, once it is there: at once, in this thread, if it is;
-    /// else in a thread of the library that does nothing but call callbacks and wake futures, one after the other. One that panics
-    /// ends itself alone, and one that takes long delays the others, of all stores.
+    /// Calls `callback` with what [`accepted`](Self::accepted) would give, once it is there: at once, in this thread, if it
+    /// is; else in a thread of the library that does nothing but call callbacks and wake futures, one after the other. One that
+    /// panics ends itself alone, and one that takes long delays the others, of all stores.
     pub fn on_accepted(&self, callback: impl FnOnce(Result<Receipt, AppendError>) + Send + 'static) {
         self.call(Step::Accepted, callback);
     }

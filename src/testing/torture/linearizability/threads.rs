@@ -10,6 +10,7 @@ use crate::vocabulary::condition::{Condition, position_is, stream_exists, stream
 use crate::vocabulary::error::{AppendError, ReadError};
 use crate::vocabulary::event::{EventRef, NewEvent};
 use crate::vocabulary::identifier::{Identifier, Log, Stream};
+use crate::vocabulary::options::Durability;
 use crate::vocabulary::payload::Payload;
 use crate::vocabulary::query::ScanQuery;
 use crate::vocabulary::transaction::Receipt;
@@ -298,7 +299,13 @@ fn append(engine: &Engine, streams: &[Stream], submission: &Submission) -> Resul
         parts.map(|(part, (events, condition))| AppendPart::new(&streams[part.stream], events, condition)).collect();
     let id = submission.id.then(|| Arc::from(format!("{:x}", submission.tag)));
     let attributes = Attributes::new();
-    engine.append(&Append { id: id.as_ref(), ..Append::new(&attributes, &parts) })
+    let append = Append { id: id.as_ref(), ..Append::new(&attributes, &parts) };
+    if !submission.tag.is_multiple_of(3) {
+        return engine.append(&append);
+    }
+    // A deferred append has happened, like another, once it is as safe as the store makes things.
+    let ticket = engine.append_deferred(&append)?;
+    if engine.durability() == Durability::Sync { ticket.durable() } else { ticket.accepted() }
 }
 
 /// Says which event of which transaction it is, and fills up: segments are to become full.
