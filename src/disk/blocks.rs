@@ -54,10 +54,15 @@ impl Warmth {
         Self { length, warm: AtomicU64::new(warm.min(length)), warming: Mutex::new(()) }
     }
 
-    /// Sees that the file is warm up to `end`. Costs one load where it is.
+    /// Whether the file is warm up to `end`. Costs one load.
     #[inline]
+    pub(super) fn is_warm(&self, end: u64) -> bool {
+        self.warm.load(Ordering::Acquire) >= end.min(self.length)
+    }
+
+    /// Sees that the file is warm up to `end`.
     pub(super) fn reach(&self, file: &File, end: u64) -> io::Result<()> {
-        while self.warm.load(Ordering::Acquire) < end.min(self.length) {
+        while !self.is_warm(end) {
             self.step(file)?;
         }
         Ok(())

@@ -10,6 +10,7 @@ mod memory;
 mod patient;
 mod provided;
 mod real;
+mod real_file;
 mod region;
 #[cfg(feature = "testing")]
 mod shutdown;
@@ -121,6 +122,10 @@ pub(crate) trait DiskFile: Send + Sync + fmt::Debug {
     /// would a second call tell.
     fn sync(&self) -> Result<(), IoFailure>;
 
-    /// The file's bytes in memory, for readers.
+    /// The file's bytes in memory, for readers. They stay, whatever becomes of the file.
     fn region(&self) -> Result<Arc<Region>, IoFailure>;
+
+    /// Closes the file, which has this name by now, until it is needed: it is opened again for each read, and for good by who
+    /// writes or syncs, if it is still the same. For files that are durable and no longer written to: there may be many.
+    fn let_go(&self, _name: &str) {}
 }

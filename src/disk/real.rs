@@ -1,14 +1,15 @@
 //! The real disk: a directory of the file system.
 
-use super::blocks::{self, Warmth};
-use super::{Disk, DiskFile, Lock, Region, Writing};
+use super::blocks;
+use super::real_file::{RealFile, open_in_place};
+use super::{Disk, DiskFile, Lock, Writing};
 use crate::vocabulary::error::IoFailure;
 use crate::vocabulary::time::Timestamp;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// The file that carries the lock. It is never removed: a lock on a removed file is a lock on nothing.
 pub(crate) const LOCK: &str = "LOCK";
@@ -52,16 +53,8 @@ impl RealDisk {
 
     /// The file for others to use, of which `warm` bytes are in memory as its writer needs them.
     fn wrap(&self, name: &str, file: File, writable: bool, warm: u64) -> Result<Arc<dyn DiskFile>, IoFailure> {
-        let length = file.metadata().map_err(self.failed("stat", name))?.len();
-        Ok(Arc::new(RealFile {
-            warmth: Warmth::new(length, warm),
-            path: self.file_path(name),
-            file,
-            length,
-            writable,
-            maps_are_safe: self.maps_are_safe,
-            region: OnceLock::new(),
-        }))
+        let file = RealFile::new(self.file_path(name), file, writable, self.maps_are_safe, warm);
+        Ok(Arc::new(file.map_err(self.failed("stat", name))?))
     }
 }
 
@@ -183,9 +176,7 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, name: &str, write: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(write).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-        let file = options.open(self.file_path(name)).map_err(self.failed("open", name))?;
+        let file = open_in_place(&self.file_path(name), write).map_err(self.failed("open", name))?;
         self.wrap(name, file, write, u64::MAX)
     }
 
@@ -276,95 +267,6 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
         return Err(io::Error::from(io::ErrorKind::AlreadyExists));
     }
     fs::rename(from, to)
-}
-
-#[derive(Debug)]
-struct RealFile {
-    path: PathBuf,
-    file: File,
-    length: u64,
-    writable: bool,
-    maps_are_safe: bool,
-    /// Mapped at first use, once for all.
-    region: OnceLock<Arc<Region>>,
-    warmth: Warmth,
-}
-
-impl RealFile {
-    fn failed(&self, doing: &'static str) -> impl FnOnce(io::Error) -> IoFailure + '_ {
-        move |error| IoFailure::new(doing, &self.path, error)
-    }
-
-    fn check(&self, offset: u64, length: usize) -> io::Result<()> {
-        let end = offset.checked_add(length as u64);
-        if end.is_none_or(|end| end > self.length) {
-            let message = format!("{length} bytes at {offset} are beyond the file's {} bytes", self.length);
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        }
-        Ok(())
-    }
-}
-
-/// Syncs without trying again: a second sync after an interrupted one may report success for what the first one lost.
-#[cfg(target_os = "linux")]
-fn sync_data(file: &File) -> io::Result<()> {
-    rustix::fs::fdatasync(file).map_err(Into::into)
-}
-
-/// The standard library asks the drive to flush too (`F_FULLFSYNC`) where `fdatasync` does not.
-#[cfg(not(target_os = "linux"))]
-fn sync_data(file: &File) -> io::Result<()> {
-    file.sync_data()
-}
-
-impl DiskFile for RealFile {
-    fn path(&self) -> PathBuf {
-        self.path.clone()
-    }
-
-    fn length(&self) -> u64 {
-        self.length
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), IoFailure> {
-        self.file.read_exact_at(buffer, offset).map_err(self.failed("read"))
-    }
-
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure> {
-        self.check(offset, bytes.len()).map_err(self.failed("write"))?;
-        self.warmth.reach(&self.file, offset + bytes.len() as u64).map_err(self.failed("write"))?;
-        self.file.write_all_at(bytes, offset).map_err(self.failed("write"))
-    }
-
-    fn store(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure> {
-        if !self.maps_are_safe {
-            return self.write_at(offset, bytes);
-        }
-        let end = offset.saturating_add(bytes.len() as u64);
-        self.warmth.reach(&self.file, end).map_err(self.failed("allocate"))?;
-        match self.region.get() {
-            Some(region) => region.write(offset, bytes),
-            None => self.region()?.write(offset, bytes),
-        }
-        .map_err(self.failed("store"))
-    }
-
-    fn warm(&self) -> Result<bool, IoFailure> {
-        self.warmth.step(&self.file).map_err(self.failed("allocate"))
-    }
-
-    fn sync(&self) -> Result<(), IoFailure> {
-        sync_data(&self.file).map_err(self.failed("sync"))
-    }
-
-    fn region(&self) -> Result<Arc<Region>, IoFailure> {
-        if let Some(region) = self.region.get() {
-            return Ok(Arc::clone(region));
-        }
-        let region = Arc::new(Region::map(&self.file, self.writable).map_err(self.failed("map"))?);
-        // Whoever came first decides, so that there is one mark for the file and not two.
-        Ok(Arc::clone(self.region.get_or_init(|| region)))
-    }
 }
 
 #[cfg(test)]

@@ -178,6 +178,9 @@ impl Engine {
             self.sync_visible()?;
         }
         self.index_parts(&first, work.parts(), end, meanwhile);
+        if let Work::Whole(_) = work {
+            first.let_go();
+        }
         Ok(Indexed::One)
     }
 

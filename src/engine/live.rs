@@ -6,6 +6,7 @@ use crate::format::frame::{FrameHeader, TABLE_HEADER_BYTES};
 use crate::format::segment_header::SegmentHeader;
 use crate::index::sealed::{Damaged, IndexBytes, SealedIndex};
 use crate::index::{HotIndex, PartIndex, hash_seed};
+use crate::log::segment_name;
 use crate::segment::Start;
 use crate::vocabulary::error::{AppendError, Corruption, IoFailure, ReadError};
 use parking_lot::Mutex;
@@ -159,6 +160,11 @@ impl LiveSegment {
         let sealed = SealedIndex::open(IndexBytes::Heap(bytes), &header.store_id, header.number, header.salt)
             .map_err(|unusable| NoAnswer::Corrupt(self.corruption(0, unusable.to_string())))?;
         Ok(self.again.get_or_init(|| PartIndex::Sealed(Box::new(sealed))))
+    }
+
+    /// Closes the segment's file, which is complete and durable, until it is needed.
+    pub(crate) fn let_go(&self) {
+        self.file.let_go(&segment_name(self.header.number));
     }
 
     /// The frame that begins at `offset`, as far as readers may see it, which the system was seen to provide. Where no frame

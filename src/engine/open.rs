@@ -337,6 +337,8 @@ fn live_segments(parts: Vec<LiveSegment>, reading: &Reading) -> Vec<Arc<LiveSegm
             let _ = part.sealed_end.set(end);
         }
     }
+    let last = live.last().map_or(0, |last| last.header.number);
+    live.iter().filter(|part| part.header.number < last).for_each(|part| part.let_go());
     live
 }
 

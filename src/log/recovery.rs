@@ -124,6 +124,10 @@ pub(crate) fn foreign(names: &[String]) -> Option<&String> {
 /// Places are kept in 32 bits, in units of eight bytes.
 pub(super) const LENGTH_LIMIT: u64 = 1 << 35;
 
+/// Segments that are open at once while the log is read: of the first ones, and of the last ones.
+const FIRST_OPEN: usize = 48;
+const LAST_OPEN: usize = 4;
+
 type Files = Vec<(SegmentHeader, Arc<dyn DiskFile>)>;
 
 /// Opens all segments and reads their headers: case E.
@@ -168,6 +172,11 @@ fn open_all(disk: &dyn Disk, numbers: &[u64], write: bool) -> Result<Files, Open
             return Err(corrupt("the segment belongs to another store".into()));
         }
         files.push((header, file));
+        // The last ones may have to be written to, and few need not be opened twice.
+        let earlier = files.len().checked_sub(LAST_OPEN).filter(|earlier| *earlier > FIRST_OPEN);
+        if let Some((header, file)) = earlier.and_then(|earlier| files.get(earlier)) {
+            file.let_go(&segment_name(header.number));
+        }
     }
     Ok(files)
 }
