@@ -6,7 +6,7 @@
 use super::Engine;
 use super::append::SEQUENCE_LIMIT;
 use super::seat::{Added, Seat};
-use crate::format::plain::{self, PlainEvent};
+use crate::format::plain_writer::{self, PlainEvent};
 use crate::index::{Addition, Spot};
 use crate::vocabulary::append::{PlainAppend, StreamHint};
 use crate::vocabulary::error::AppendError;
@@ -40,7 +40,7 @@ impl Engine {
         let context = seat.context(recorded_at, self.durable_place());
         let (payload, observed_at) = (event.payload(), event.observed_at());
         let event = PlainEvent { category, stream, name, payload, position, observed_at };
-        let crc = plain::put(&mut seat.frame, &context, &event)?;
+        let crc = plain_writer::put(&mut seat.frame, &context, &event)?;
         let length = seat.frame.len();
         if length > self.settings.limits.transaction_bytes || !seat.fits(length) {
             return None;

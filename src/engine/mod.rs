@@ -11,6 +11,8 @@ mod builder;
 #[cfg(feature = "testing")]
 mod by_hand;
 mod closing;
+#[cfg(test)]
+mod collision_tests;
 mod commit;
 mod cursor;
 mod deferred;
@@ -20,6 +22,7 @@ mod due;
 mod durable;
 #[cfg(test)]
 mod fault_tests;
+mod found;
 mod frames;
 mod gathering;
 mod horizon;
@@ -36,6 +39,7 @@ mod open;
 #[cfg(test)]
 mod overlap_tests;
 mod queue;
+mod reading;
 mod rotate;
 mod salvage;
 mod seat;

@@ -1,5 +1,7 @@
 //! Reading and writing fields: little-endian numbers, variable-length numbers, runs of bytes. Reading never panics.
 
+use crate::vocabulary::sevens::Sevens;
+
 /// Reads fields one after the other. Every read past the end, and every malformed number, is `None`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields<'a> {
@@ -126,21 +128,25 @@ impl<'a> Fields<'a> {
 /// where it does not end among them, or is not in its shortest form.
 #[inline(always)]
 fn near_varint(bytes: u64) -> Option<(u64, usize)> {
+    let (packed, length) = packed_varint(bytes)?;
+    Some((packed.unpack(), length))
+}
+
+/// The same, not unpacked yet: for what is mostly not asked for.
+#[inline(always)]
+pub(crate) fn packed_varint(bytes: u64) -> Option<(Sevens, usize)> {
     let stops = !bytes & 0x8080_8080_8080_8080;
     if stops == 0 {
         return None;
     }
     // All up to the stop's bit.
     let mask = stops ^ stops.wrapping_sub(1);
-    let length = stops.trailing_zeros() / 8 + 1;
-    let bits = bytes & mask & 0x7f7f_7f7f_7f7f_7f7f;
+    let packed = bytes & mask;
     // Of several bytes, the last is not 0.
-    if bits <= mask >> 8 && length > 1 {
+    if packed <= mask >> 8 && mask > 0xff {
         return None;
     }
-    let pairs = (bits & 0x007f_007f_007f_007f) | (bits & 0x7f00_7f00_7f00_7f00) >> 1;
-    let fours = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
-    Some(((fours & 0x0fff_ffff) | (fours & 0x0fff_ffff_0000_0000) >> 4, length as usize))
+    Some((Sevens(packed), stops.trailing_zeros() as usize / 8 + 1))
 }
 
 /// A variable-length number of any length, and how many bytes it takes.

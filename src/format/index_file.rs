@@ -61,7 +61,7 @@ kinds! {
     Names = 12, "names";
     NameStarts = 13, "name starts";
     NameLists = 14, "name lists";
-    StreamHashes = 15, "stream hashes";
+    StreamTable = 15, "stream table";
     StreamFilter = 16, "stream filter";
     TransactionHashes = 17, "transaction hashes";
     TransactionFrames = 18, "transaction frames";

@@ -15,6 +15,7 @@ pub(crate) mod frame;
 pub(crate) mod index_file;
 pub(crate) mod place;
 pub(crate) mod plain;
+pub(crate) mod plain_writer;
 #[cfg(test)]
 mod round_trips;
 #[cfg(test)]

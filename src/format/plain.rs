@@ -1,17 +1,15 @@
-//! The frame that most are, written and read in one go: a transaction of one event that carries what every event does, and no more.
+//! The frame that most are, read in one go: a transaction of one event that carries what every event does, and no more.
 //!
 //! It says nothing that the general way does not say, and of what it does not know, or finds wrong, it says nothing at all: then
 //! the general way is taken, and tells what is the matter.
 
-use super::bytes::{Fields, Pen};
+use super::bytes::{Fields, packed_varint};
 use super::checksum::{crc, frame_seed};
-use super::encode::Context;
-use super::event::{FRONT, delta, flag, kind_code, kind_of};
+use super::event::{flag, kind_of};
 use super::event_id::IdSeed;
-use super::frame::{HEADER_BYTES, Kind, MARK_IN_PREVIOUS, seal};
-use crate::vocabulary::event::{Given, IdPart, Parts, Span, TransactionPart};
+use super::frame::{HEADER_BYTES, Kind, MARK_IN_PREVIOUS};
+use crate::vocabulary::event::{EventRef, Given, IdPart, Parts, Span};
 use crate::vocabulary::moment::Moment;
-use crate::vocabulary::payload::PayloadRef;
 use crate::vocabulary::time::Timestamp;
 
 /// Kind, flags, header units, reserved and count of such a frame, as one number.
@@ -20,125 +18,171 @@ const PLAIN: u64 = Kind::Transaction.code() as u64 | (HEADER_BYTES as u64 / 8) <
 const MARK: u64 = (MARK_IN_PREVIOUS as u64) << 8;
 /// Bytes of the header, the event's flags, its payload's kind and the first of its position.
 const FRONT_BYTES: usize = HEADER_BYTES + 4;
+/// Of the four bytes behind the header: without the first one of the position.
+const FLAGS_AND_KIND: u32 = 0x00ff_ffff;
 /// Where names begin behind a position of one byte.
 const NAMES: u32 = 52;
 const _: () = assert!(NAMES as usize == FRONT_BYTES);
 /// Bytes of such a frame at most: far from where offsets within it would overflow.
-const LONGEST: u32 = 1 << 30;
+pub(super) const LONGEST: u32 = 1 << 30;
 /// What an event may have that is read the general way.
 const OTHERS: u16 = !(flag::ID_GIVEN | flag::OBSERVED_GIVEN | flag::OCCURRED_GIVEN);
 
-/// What such a frame says.
+/// In place of flags and payload's kind, where none are known.
+const NONE: u32 = u32::MAX;
+
+/// Reads plain frames one after the other, each into the same place.
+///
+/// Most are like the one before: with the same flags, and names as long as its. What such a one has in common with it is there
+/// already, and is not read again.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PlainEvent<'a> {
-    pub(crate) category: &'a str,
-    pub(crate) stream: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) payload: PayloadRef<'a>,
-    pub(crate) position: u64,
-    pub(crate) observed_at: Timestamp,
-}
-
-/// Puts the frame of an event in place of what is in `out`, and returns its checksum. `None` where the general way must be taken:
-/// then what is in `out` is of no use.
-#[inline]
-pub(crate) fn put(out: &mut Vec<u8>, context: &Context, event: &PlainEvent<'_>) -> Option<u32> {
-    let observed = delta(event.observed_at, context.recorded_at)?;
-    let names = event.category.len() + event.stream.len() + event.name.len();
-    let most = HEADER_BYTES + FRONT + names + event.payload.bytes.len();
-    if most > LONGEST as usize {
-        return None;
-    }
-    // What was there is overwritten: mostly a frame of about that length.
-    out.resize(most, 0);
-    let mut pen = Pen::new(out.get_mut(HEADER_BYTES..)?);
-    pen.fixed([0, 0, kind_code(event.payload.kind)])?;
-    pen.varint(event.position)?;
-    pen.run(event.category.as_bytes())?;
-    pen.run(event.stream.as_bytes())?;
-    pen.run(event.name.as_bytes())?;
-    pen.signed_varint(observed)?;
-    pen.bytes(event.payload.bytes)?;
-    let length = HEADER_BYTES + pen.at();
-    out.truncate(length);
-    let mut header = context.header(Kind::Transaction);
-    header.count = 1;
-    header.length = u32::try_from(length).ok()?;
-    *out.first_chunk_mut::<HEADER_BYTES>()? = *header.encode().first_chunk()?;
-    Some(seal(out, length, context.salt, context.place.offset))
-}
-
-/// Where a frame stands, for its checksum.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Stand {
-    pub(crate) salt: u64,
-    pub(crate) offset: u64,
-}
-
-/// Reads the frame at the beginning of `bytes` into `parts`, if it is a plain one that holds the event with this number. With
-/// `verify`, its checksum is compared first, and names are seen to be text. Gives the frame; after `None`, `parts` are of no use.
-#[inline(always)]
-pub(crate) fn read<'a>(
-    bytes: &'a [u8],
-    number: u64,
+pub(crate) struct PlainReader {
     seed: IdSeed,
-    verify: Option<Stand>,
-    parts: &mut Parts,
-) -> Option<&'a [u8]> {
-    // One look at the length for the header and what the event begins with.
-    let front: &[u8; FRONT_BYTES] = bytes.first_chunk()?;
-    let (length, sequence) = (u32_at(front, 4), u64_at(front, 16));
-    if u64_at(front, 8) & !MARK != PLAIN || sequence != number || number == u64::MAX || length > LONGEST {
-        return None;
+    /// The segment's salt, where frames are verified.
+    salt: Option<u64>,
+    /// Of the last frame: flags and payload's kind, or `NONE` where nothing is known.
+    front: u32,
+    /// Where its names begin, and where each of them ends.
+    names: u32,
+    ends: [u32; 3],
+    /// The lengths of the names, as they stand in the frame.
+    lengths: [u8; 3],
+}
+
+impl PlainReader {
+    pub(crate) fn new(seed: IdSeed) -> Self {
+        Self { seed, salt: None, front: NONE, names: 0, ends: [0; 3], lengths: [0; 3] }
     }
-    let frame = bytes.get(..length as usize)?;
-    if let Some(stand) = verify
-        && crc(frame_seed(stand.salt, stand.offset), frame.get(4..)?) != u32_at(front, 0)
-    {
-        return None;
+
+    /// Turns to frames of another segment. They are verified where its salt is given.
+    pub(crate) fn turn_to(&mut self, salt: Option<u64>) {
+        self.salt = salt;
     }
-    let recorded_at = Timestamp::checked(u64_at(front, 24).cast_signed(), u32_at(front, 32))?;
-    let [.., low, high, kind, first] = *front;
-    let flags = u16::from_le_bytes([low, high]);
-    if flags & OTHERS != 0 {
-        return None;
+
+    /// Forgets the last frame, since someone else has changed what was read of it.
+    #[inline(always)]
+    pub(crate) fn forget(&mut self) {
+        self.front = NONE;
     }
-    let kind = kind_of(kind)?;
-    let (position, names) = match first {
-        0..0x80 => (u64::from(first), NAMES),
-        _ => long_position(frame)?,
-    };
-    let category = run(frame, names)?;
-    let stream = run(frame, category.end)?;
-    let name = run(frame, stream.end)?;
-    // The lengths between are below 128, as ASCII is.
-    if verify.is_some() {
-        let is_ascii = frame.get(names as usize..name.end as usize)?.is_ascii();
-        if !is_ascii && !are_text(frame, [category, stream, name]) {
-            return None;
+
+    /// Reads the frame at `offset` of a segment, of which these are the bytes, if it is a plain one that holds the event with this
+    /// number. Where frames are verified, its checksum is compared first, and names are seen to be text. After `false`, what
+    /// `event` holds is of no use.
+    #[inline(always)]
+    pub(crate) fn read<'a>(&mut self, bytes: &'a [u8], offset: u64, number: u64, event: &mut EventRef<'a>) -> bool {
+        match usize::try_from(offset) {
+            Ok(at) => self.read_at(bytes, at, offset, number, event),
+            Err(_) => false,
         }
     }
-    let mut fields = Fields::new(frame, name.end as usize);
-    let observed_at = Moment::after(recorded_at, fields.signed_varint()?)?;
-    (parts.category, parts.stream, parts.name) = (category, stream, name);
-    (parts.observed_at, parts.occurred_at) = (observed_at, Moment::After(0));
-    parts.payload = Span { start: u32::try_from(fields.at()).ok()?, end: length };
-    parts.payload_kind = kind;
-    parts.id = IdPart::Made(seed);
-    (parts.position, parts.sequence_number) = (position, number);
-    parts.given = match flags {
-        0 => Given::default(),
-        _ => Given {
+
+    /// The same of a frame whose segment's bytes are not all there: it stands at `at` of these.
+    #[inline(always)]
+    pub(crate) fn read_at<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        at: usize,
+        offset: u64,
+        number: u64,
+        event: &mut EventRef<'a>,
+    ) -> bool {
+        if let Some(frame) = self.read_into(bytes, at, offset, number, &mut event.parts) {
+            event.data = frame;
+            return true;
+        }
+        self.forget();
+        false
+    }
+
+    #[inline(always)]
+    fn read_into<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        at: usize,
+        offset: u64,
+        number: u64,
+        parts: &mut Parts,
+    ) -> Option<&'a [u8]> {
+        let bytes = bytes.get(at..)?;
+        // One look at the length for the header and what the event begins with.
+        let front: &[u8; FRONT_BYTES] = bytes.first_chunk()?;
+        let (length, sequence) = (u32_at(front, 4), u64_at(front, 16));
+        if u64_at(front, 8) & !MARK != PLAIN || sequence != number || number == u64::MAX || length > LONGEST {
+            return None;
+        }
+        let frame = bytes.get(..length as usize)?;
+        if let Some(salt) = self.salt
+            && crc(frame_seed(salt, offset), frame.get(4..)?) != u32_at(front, 0)
+        {
+            return None;
+        }
+        let seconds = u64_at(front, 24).cast_signed();
+        if !Moment::is_near(seconds) {
+            return None;
+        }
+        let recorded_at = Timestamp::checked(seconds, u32_at(front, 32))?;
+        let event = u32_at(front, HEADER_BYTES);
+        let (position, names) = match event >> 24 {
+            first @ 0..0x80 => (u64::from(first), NAMES),
+            _ => long_position(frame)?,
+        };
+        if event & FLAGS_AND_KIND != self.front || !self.are_alike(frame, names) {
+            self.learn(frame, event & FLAGS_AND_KIND, names, parts)?;
+        }
+        let [_, _, names_end] = self.ends;
+        // The lengths between are below 128, as ASCII is.
+        if self.salt.is_some() && !is_ascii(frame.get(names as usize..names_end as usize)?) && !are_text(frame, parts) {
+            return None;
+        }
+        let (observed_at, bytes) = moment_at(frame, names_end)?;
+        parts.observed_at = observed_at;
+        parts.payload = Span { start: names_end + bytes, end: length };
+        (parts.position, parts.sequence_number) = (position, number);
+        (parts.transaction.first, parts.transaction.recorded_at) = (number, recorded_at);
+        Some(frame)
+    }
+
+    /// Whether the names lie where those of the last frame lay.
+    #[inline(always)]
+    fn are_alike(&self, frame: &[u8], names: u32) -> bool {
+        let [category_end, stream_end, _] = self.ends;
+        let [category, stream, name] = self.lengths;
+        // No length is as great as what stands for none.
+        let byte = |at: u32| frame.get(at as usize).copied().unwrap_or(u8::MAX);
+        let differ = (byte(names) ^ category) | (byte(category_end) ^ stream) | (byte(stream_end) ^ name);
+        differ == 0 && names == self.names
+    }
+
+    /// Reads what frames that are alike have in common.
+    #[inline(never)]
+    fn learn(&mut self, frame: &[u8], front: u32, names: u32, parts: &mut Parts) -> Option<()> {
+        let [low, high, kind, _] = front.to_le_bytes();
+        let flags = u16::from_le_bytes([low, high]);
+        if flags & OTHERS != 0 {
+            return None;
+        }
+        parts.payload_kind = kind_of(kind)?;
+        let category = run(frame, names)?;
+        let stream = run(frame, category.end)?;
+        let name = run(frame, stream.end)?;
+        (parts.category, parts.stream, parts.name) = (category, stream, name);
+        parts.id = IdPart::Made(self.seed);
+        parts.occurred_at = Moment::After(0);
+        parts.given = Given {
             id: flags & flag::ID_GIVEN != 0,
             observed_at: flags & flag::OBSERVED_GIVEN != 0,
             occurred_at: flags & flag::OCCURRED_GIVEN != 0,
-        },
-    };
-    parts.transaction = TransactionPart { id: None, first: number, count: 1, recorded_at };
-    if parts.has_extras {
-        parts.drop_extras();
+        };
+        (parts.transaction.id, parts.transaction.count) = (None, 1);
+        if parts.has_extras {
+            parts.drop_extras();
+        }
+        let length = |name: Span| u8::try_from(name.end - name.start).unwrap_or(u8::MAX);
+        (self.front, self.names) = (front, names);
+        self.ends = [category, stream, name].map(|name| name.end);
+        self.lengths = [category, stream, name].map(length);
+        Some(())
     }
-    Some(frame)
 }
 
 /// A position of more than one byte, and where it ends.
@@ -154,9 +198,34 @@ fn run(frame: &[u8], at: u32) -> Option<Span> {
     Some(Span { start: at + 1, end: at + 1 + u32::from(length) })
 }
 
+/// Whether all bytes are ASCII. Of what is left over from looking at 32 at once, some are looked at twice.
+#[inline(always)]
+fn is_ascii(bytes: &[u8]) -> bool {
+    let (Some(last), (chunks, _)) = (bytes.last_chunk(), bytes.as_chunks()) else { return bytes.is_ascii() };
+    chunks.iter().fold(folded(last), |all, chunk| all | folded(chunk)) & 0x8080_8080_8080_8080 == 0
+}
+
+#[inline(always)]
+fn folded(bytes: &[u8; 32]) -> u64 {
+    let (words, _) = bytes.as_chunks();
+    words.iter().fold(0, |all, word| all | u64::from_le_bytes(*word))
+}
+
 #[cold]
-fn are_text(frame: &[u8], names: [Span; 3]) -> bool {
-    names.iter().all(|name| std::str::from_utf8(name.of(frame)).is_ok())
+fn are_text(frame: &[u8], parts: &Parts) -> bool {
+    [parts.category, parts.stream, parts.name].iter().all(|name| std::str::from_utf8(name.of(frame)).is_ok())
+}
+
+/// The number that stands at `at`, to be unpacked as a moment, and how many bytes it takes.
+#[inline(always)]
+fn moment_at(frame: &[u8], at: u32) -> Option<(Moment, u32)> {
+    let rest = frame.get(at as usize..)?;
+    if let Some((packed, bytes)) = rest.first_chunk().and_then(|near| packed_varint(u64::from_le_bytes(*near))) {
+        return Some((Moment::AfterPacked(packed), u32::try_from(bytes).ok()?));
+    }
+    let mut fields = Fields::new(rest, 0);
+    let value = fields.signed_varint()?;
+    Some((Moment::After(value), u32::try_from(fields.at()).ok()?))
 }
 
 /// Reads from a place that is known to lie within, so that no look at the length is left.

@@ -5,7 +5,8 @@ use super::encode::{self, Context};
 use super::event_id::IdSeed;
 use super::frame::{FrameHeader, Kind, verify_whole};
 use super::place::Place;
-use super::plain::{self, PlainEvent, Stand};
+use super::plain::PlainReader;
+use super::plain_writer::{self, PlainEvent};
 use super::samples::{OwnEvent, OwnTransaction, Random};
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::event::{EventId, EventRef, Given, IdRepr, Parts};
@@ -65,14 +66,66 @@ fn transactions_of_any_shape_come_back_as_they_went_in() {
             let parts = view.event(u32::try_from(index).unwrap(), seed, check, &mut names).unwrap();
             check_event(&EventRef { data: view.bytes, parts }, event, &sent, index);
         }
-        for verify in [None, Some(Stand { salt, offset })] {
-            let mut parts = Parts::default();
-            if let Some(data) = plain::read(&frame, view.header.sequence, seed, verify, &mut parts) {
-                check_event(&EventRef { data, parts }, &sent.events[0], &sent, 0);
+        for verify in [None, Some(salt)] {
+            let (mut reader, mut event) = (PlainReader::new(seed), EventRef { data: &[], parts: Parts::default() });
+            reader.turn_to(verify);
+            if reader.read_at(&frame, 0, offset, view.header.sequence, &mut event) {
+                check_event(&event, &sent.events[0], &sent, 0);
             }
         }
         assert!(view.event(view.header.count, seed, check, &mut names).is_err(), "one beyond the last");
     }
+}
+
+/// One reader reads them all into one place, so that what it takes over from the frame before is seen to be the same.
+#[test]
+fn plain_frames_are_read_one_after_the_other_whatever_comes_between() {
+    let mut random = Random::new(3);
+    let seed = IdSeed::of(&SEED);
+    let (mut reader, mut event) = (PlainReader::new(seed), EventRef { data: &[], parts: Parts::default() });
+    let sent: Vec<OwnTransaction> = (0..5_000).map(|round| mostly_plain(&mut random, round)).collect();
+    let frames: Vec<Vec<u8>> = sent.iter().map(OwnTransaction::encode).collect();
+    let (mut read, mut not) = (0, 0);
+    for (round, (frame, sent)) in frames.iter().zip(&sent).enumerate() {
+        let (salt, offset, number) = (sent.context.salt, sent.context.place.offset, sent.context.sequence);
+        reader.turn_to((round % 3 > 0).then_some(salt));
+        if reader.read_at(frame, 0, offset, number, &mut event) {
+            check_event(&event, &sent.events[0], sent, 0);
+            read += 1;
+        } else {
+            not += 1;
+            // As whoever reads on does, into the same place.
+            let view = FrameView::open(frame).unwrap();
+            view.read(0, seed, None, &mut NameCache::default(), &mut event.parts).unwrap();
+            event.data = frame;
+            check_event(&event, &sent.events[0], sent, 0);
+        }
+        let mut other = EventRef { data: &[], parts: Parts::default() };
+        let mut fresh = PlainReader::new(seed);
+        assert!(!fresh.read_at(frame, 0, offset, number + 1, &mut other), "another event");
+        fresh.turn_to(Some(salt ^ 1));
+        assert!(!fresh.read_at(frame, 0, offset, number, &mut other), "another segment's frame");
+    }
+    assert!(read > 2_000 && not > 500, "{read} were read, {not} not");
+}
+
+/// A transaction of one event, which mostly has no more than every event has; with names that are often as long as others.
+fn mostly_plain(random: &mut Random, round: usize) -> OwnTransaction {
+    let mut sent = OwnTransaction::random(random, 1);
+    let event = &mut sent.events[0];
+    if !round.is_multiple_of(4) {
+        sent.context.recorded_at = Timestamp::from_unix(1_700_000_000, u32::try_from(round).unwrap()).unwrap();
+        (sent.id, sent.attributes, sent.records) = (None, Default::default(), Vec::new());
+        (event.id, event.content_type, event.schema, event.schema_version) = (None, None, None, None);
+        (event.metadata, event.attributes) = (None, Default::default());
+        event.observed_at = sent.context.recorded_at;
+        (event.occurred_at, event.given.occurred_at) = (event.observed_at, false);
+        let names = ["", "a", "b", "ab", "é", "a name of thirty-two letters, yes", "and one of the same length, too"];
+        let mut name = || names[usize::try_from(random.below(7)).unwrap()].to_owned();
+        (event.category, event.stream, event.name) = (name(), name(), name());
+        event.position = [0, 127, 128, 70_000][usize::try_from(random.below(4)).unwrap()];
+    }
+    sent
 }
 
 #[test]
@@ -175,7 +228,7 @@ fn a_plain_event_is_written_in_one_go_as_it_is_in_the_general_way() {
         // What was there before shows nowhere.
         let mut one = random.bytes(600);
         let context = sent.context;
-        let sum = plain::put(&mut one, &context, &plain);
+        let sum = plain_writer::put(&mut one, &context, &plain);
         sent.events = vec![event.clone()];
         let other = sent.encode();
         if let Some(sum) = sum {

@@ -24,7 +24,7 @@ mod writer_cache;
 
 pub(crate) use hash::{hash_seed, stream_hash};
 pub(crate) use hot::{Addition, EntryId, HotIndex};
-pub(crate) use part::{PartIndex, PostingPlace};
+pub(crate) use part::{ListPlace, PartIndex, PostingPlace};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use postings::RunPlace;
 pub(crate) use writer_cache::{NextPosition, Spot, WriterCache};

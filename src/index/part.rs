@@ -2,7 +2,7 @@
 
 use super::hot::{EntryId, HotIndex};
 use super::postings::RunPlace;
-use super::sealed::{Damaged, PostingBlock, SealedIndex};
+use super::sealed::{Damaged, Head, Likely, PostingBlock, SealedIndex, Step};
 
 /// Where the events of some frames are.
 #[derive(Debug)]
@@ -95,6 +95,44 @@ impl PartIndex {
         }
     }
 
+    /// The stream of this name in this category, whose hash the caller has; or another that has the same one, if this stream is
+    /// not here. Quicker than for sure.
+    pub(crate) fn likely_stream(&self, category: &str, stream: &str, hash: u64) -> Result<Option<Likely>, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.stream(category, stream).map(|entry| Likely { entry, is_sure: true })),
+            PartIndex::Sealed(sealed) => sealed.likely_stream(category, stream, hash),
+        }
+    }
+
+    /// Asks the memory for what is looked at next, on the way to an entry's events: first where to find a stream of this hash.
+    pub(crate) fn prefetch_stream(&self, hash: u64) {
+        if let PartIndex::Sealed(sealed) = self {
+            sealed.prefetch_stream(hash);
+        }
+    }
+
+    /// Then what its list is looked for by, and the list.
+    pub(crate) fn prefetch_list(&self, id: EntryId, what: Step) {
+        if let PartIndex::Sealed(sealed) = self {
+            sealed.prefetch_list(id, what);
+        }
+    }
+
+    /// And then where the frames of its events are told.
+    pub(crate) fn prefetch_frames(&self, ordinals: &[u32]) {
+        if let PartIndex::Sealed(sealed) = self {
+            sealed.prefetch_frames(ordinals);
+        }
+    }
+
+    /// Where reading an entry's list begins.
+    pub(crate) fn place(&self, id: EntryId) -> Result<ListPlace, Damaged> {
+        match self {
+            PartIndex::Hot(_) => Ok(ListPlace(None)),
+            PartIndex::Sealed(sealed) => sealed.head(id).map(|head| ListPlace(Some(head))),
+        }
+    }
+
     /// The position of a stream's first event here.
     pub(crate) fn first_position(&self, stream: EntryId) -> Result<u64, Damaged> {
         match self {
@@ -120,10 +158,11 @@ impl PartIndex {
     }
 
     /// How many of an entry's events are numbered below `sequence_number`.
-    pub(crate) fn count_below(&self, id: EntryId, sequence_number: u64) -> Result<u32, Damaged> {
-        match self {
-            PartIndex::Hot(hot) => Ok(hot.count_below(id, sequence_number)),
-            PartIndex::Sealed(sealed) => sealed.count_below(id, sequence_number),
+    pub(crate) fn count_below(&self, id: EntryId, list: &ListPlace, sequence_number: u64) -> Result<u32, Damaged> {
+        match (self, &list.0) {
+            (PartIndex::Hot(hot), _) => Ok(hot.count_below(id, sequence_number)),
+            (PartIndex::Sealed(sealed), Some(head)) => sealed.count_below_in(id, head, sequence_number),
+            (PartIndex::Sealed(sealed), None) => sealed.count_below(id, sequence_number),
         }
     }
 
@@ -144,6 +183,7 @@ impl PartIndex {
     pub(crate) fn ordinals_at(
         &self,
         id: EntryId,
+        list: &ListPlace,
         index: u32,
         place: &mut PostingPlace,
         out: &mut [u32],
@@ -151,8 +191,13 @@ impl PartIndex {
         match self {
             PartIndex::Hot(hot) => Ok(hot.ordinals_at(id, index, &mut place.run, out)),
             PartIndex::Sealed(sealed) => {
+                let head = match list.0 {
+                    Some(head) => head,
+                    // It was in memory when the list was found.
+                    None => sealed.head(id)?,
+                };
                 // What a damaged block has left there is no use to anyone.
-                let found = sealed.ordinals_at(id, index, &mut place.block, out);
+                let found = sealed.ordinals_at(id, &head, index, &mut place.block, out);
                 found.inspect_err(|_| place.block = PostingBlock::default())
             }
         }
@@ -202,9 +247,21 @@ impl PartIndex {
     }
 }
 
+/// Where an entry's list begins, in a file.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ListPlace(Option<Head>);
+
 /// Where a reader of a list last was, in one part.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PostingPlace {
     run: RunPlace,
     block: PostingBlock,
+}
+
+impl PostingPlace {
+    /// Turns to another list.
+    pub(crate) fn clear(&mut self) {
+        self.run = RunPlace::default();
+        self.block.len = 0;
+    }
 }

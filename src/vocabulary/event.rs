@@ -141,6 +141,13 @@ pub struct StoredEvent {
 /// The empty list that events without attributes share.
 static NO_ATTRIBUTES: Attributes = Attributes::new();
 
+/// What is said of a payload, which mostly is nothing: content type, schema, version of the schema.
+#[cold]
+fn described<'a>(parts: &Parts, data: &'a [u8]) -> (Option<&'a str>, Option<&'a str>, Option<u32>) {
+    let text = |span: Option<Span>| span.map(|span| span.text(data));
+    (text(parts.content_type), text(parts.schema), parts.schema_version)
+}
+
 macro_rules! accessors {
     ($life:lifetime, $self:ident, $data:expr) => {
         /// The event's id: the producer's, or the one the store made (UUID v7).
@@ -227,13 +234,10 @@ macro_rules! accessors {
         #[must_use]
         #[inline]
         pub fn payload(&$self) -> PayloadRef<$life> {
-            PayloadRef {
-                kind: $self.parts.payload_kind,
-                bytes: $self.parts.payload.of($data),
-                content_type: $self.parts.content_type.map(|span| span.text($data)),
-                schema: $self.parts.schema.map(|span| span.text($data)),
-                schema_version: $self.parts.schema_version,
-            }
+            let (content_type, schema, schema_version) =
+                if $self.parts.has_extras { described(&$self.parts, $data) } else { (None, None, None) };
+            let bytes = $self.parts.payload.of($data);
+            PayloadRef { kind: $self.parts.payload_kind, bytes, content_type, schema, schema_version }
         }
 
         /// The attributes in the producer's order.

@@ -18,6 +18,7 @@ pub mod payload;
 pub(crate) mod pledge;
 pub mod query;
 pub(crate) mod reentry;
+pub(crate) mod sevens;
 pub mod stats;
 pub(crate) mod sync;
 pub mod ticket;

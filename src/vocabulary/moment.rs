@@ -1,5 +1,6 @@
 //! Instants of stored events, which are mostly told by their distance from another, and mostly not asked for.
 
+use super::sevens::Sevens;
 use super::time::Timestamp;
 
 /// An instant, reckoned when it is asked for.
@@ -8,6 +9,8 @@ pub(crate) enum Moment {
     At(Timestamp),
     /// So many nanoseconds after another instant, within the years that there are.
     After(i64),
+    /// The same, not unpacked yet.
+    AfterPacked(Sevens),
 }
 
 impl Moment {
@@ -16,15 +19,21 @@ impl Moment {
         match self {
             Moment::At(instant) => instant,
             Moment::After(nanoseconds) => moved(base, nanoseconds).unwrap_or(base),
+            Moment::AfterPacked(nanoseconds) => moved(base, nanoseconds.unpack_signed()).unwrap_or(base),
         }
+    }
+
+    /// Whether all instants that can be told by their distance from one in this second are within the years that there are.
+    #[inline(always)]
+    pub(crate) fn is_near(unix_seconds: i64) -> bool {
+        // 64 bits of nanoseconds reach less than 300 years, or 10 thousand million seconds.
+        (-50_000_000_000..240_000_000_000).contains(&unix_seconds)
     }
 
     /// So many nanoseconds after `base`, or `None` where there is no such instant.
     #[inline]
     pub(crate) fn after(base: Timestamp, nanoseconds: i64) -> Option<Self> {
-        // 64 bits of nanoseconds reach less than 300 years, or 10 thousand million seconds.
-        const NEAR: std::ops::Range<i64> = -50_000_000_000..240_000_000_000;
-        if NEAR.contains(&base.unix_seconds()) {
+        if Self::is_near(base.unix_seconds()) {
             Some(Moment::After(nanoseconds))
         } else {
             moved(base, nanoseconds).map(Moment::At)

@@ -104,6 +104,14 @@ impl Checked {
         self.verified.get(block / 64).is_some_and(|word| word.load(Ordering::Relaxed) >> (block % 64) & 1 != 0)
     }
 
+    /// Asks the memory for so many of its lines, from `at` behind a section's beginning on.
+    #[inline]
+    pub(super) fn prefetch<const LINES: usize>(&self, section: &Section, at: usize) {
+        if let IndexBytes::Mapped(region) = &self.bytes {
+            region.prefetch_lines::<LINES>((section.start + at) as u64);
+        }
+    }
+
     /// Entry `index` of a section of eight-byte numbers.
     pub(super) fn u64_at(&self, section: &Section, index: usize) -> Result<u64, Damaged> {
         let bytes = self.part(section, index.saturating_mul(8), 8)?;

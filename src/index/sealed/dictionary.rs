@@ -117,9 +117,9 @@ impl Dictionary {
         Ok(self.lists.first(file, &head)? < limit)
     }
 
-    pub(super) fn count_below(&self, file: &Checked, number: u32, limit: u32) -> Result<u32, Damaged> {
-        let head = self.head(file, number)?;
-        self.lists.count_below(file, &head, limit)
+    /// The lists of the names.
+    pub(super) fn lists(&self) -> &Lists {
+        &self.lists
     }
 
     /// Decodes the block of a name's list that holds the number at `index`.

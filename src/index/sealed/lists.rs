@@ -45,30 +45,35 @@ impl PostingBlock {
 
     /// Decodes `count` numbers, 128 at most: the first and the gaps to the others. All must be below `limit`.
     fn fill(&mut self, start: u32, count: u32, first: u32, gaps: &[u8], limit: u32) -> Option<()> {
-        let numbers = self.numbers.get_mut(..count as usize)?;
-        let (head, mut rest) = numbers.split_first_mut()?;
-        *head = first;
-        let mut fields = Fields::new(gaps, 0);
-        let mut last = first;
-        while !rest.is_empty() {
-            let gap = gap(&mut fields)?;
-            if gap == 0 {
-                let run = rest.split_at_mut_checked(gap_length(&mut fields)?)?;
-                let end = last.checked_add(u32::try_from(run.0.len()).ok()?)?;
-                for (number, slot) in (last + 1..=end).zip(run.0) {
-                    *slot = number;
-                }
-                (last, rest) = (end, run.1);
-            } else {
-                let (slot, others) = rest.split_first_mut()?;
-                last = last.checked_add(gap)?;
-                *slot = last;
-                rest = others;
-            }
-        }
+        decode(self.numbers.get_mut(..count as usize)?, first, gaps, limit)?;
         (self.start, self.len) = (start, count);
-        (fields.at() == gaps.len() && last < limit).then_some(())
+        Some(())
     }
+}
+
+/// Decodes as many numbers as fit: the first and the gaps to the others. All must be below `limit`.
+fn decode(numbers: &mut [u32], first: u32, gaps: &[u8], limit: u32) -> Option<()> {
+    let (head, mut rest) = numbers.split_first_mut()?;
+    *head = first;
+    let mut fields = Fields::new(gaps, 0);
+    let mut last = first;
+    while !rest.is_empty() {
+        let gap = gap(&mut fields)?;
+        if gap == 0 {
+            let run = rest.split_at_mut_checked(gap_length(&mut fields)?)?;
+            let end = last.checked_add(u32::try_from(run.0.len()).ok()?)?;
+            for (number, slot) in (last + 1..=end).zip(run.0) {
+                *slot = number;
+            }
+            (last, rest) = (end, run.1);
+        } else {
+            let (slot, others) = rest.split_first_mut()?;
+            last = last.checked_add(gap)?;
+            *slot = last;
+            rest = others;
+        }
+    }
+    (fields.at() == gaps.len() && last < limit).then_some(())
 }
 
 fn gap(fields: &mut Fields<'_>) -> Option<u32> {
@@ -136,10 +141,20 @@ pub(super) struct Lists {
     pub(super) limit: u32,
 }
 
+/// What of a list will be wanted soon.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    /// Where it says where the list begins.
+    Start,
+    /// The list's beginning.
+    List,
+}
+
 /// A list's beginning.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Head {
-    pub(super) count: u32,
+pub(crate) struct Head {
+    /// How many numbers there are.
+    pub(crate) count: u32,
     pub(super) position: u64,
     /// Where what follows lies in the section.
     at: usize,
@@ -161,6 +176,31 @@ impl Lists {
         let count = u32::try_from(fields.varint()?).ok().filter(|count| (1..=self.limit).contains(count))?;
         let position = if self.positions { fields.varint()? } else { 0 };
         Some(Head { count, position, at: start + fields.at(), end })
+    }
+
+    /// Decodes a list of no more than one block, all of it.
+    pub(super) fn short(&self, file: &Checked, head: &Head, out: &mut [u32]) -> Result<(), Damaged> {
+        if head.count > BLOCK || head.count as usize != out.len() || head.end - head.at > 5 * (BLOCK_NUMBERS + 1) {
+            return Err(self.damaged());
+        }
+        let bytes = file.part(&self.lists, head.at, head.end - head.at)?;
+        let mut fields = Fields::new(bytes, 0);
+        let first = fields.varint().and_then(|first| u32::try_from(first).ok());
+        let gaps = bytes.get(fields.at()..).unwrap_or_default();
+        first.and_then(|first| decode(out, first, gaps, self.limit)).ok_or_else(|| self.damaged())
+    }
+
+    /// Asks the memory for where a list begins, or where that is said.
+    pub(super) fn prefetch(&self, file: &Checked, number: u32, what: Step) {
+        let place = number as usize * 4;
+        match what {
+            Step::Start => file.prefetch::<1>(&self.starts, place),
+            Step::List => {
+                if let Ok(start) = file.u32_at(&self.starts, number as usize) {
+                    file.prefetch::<2>(&self.lists, start as usize);
+                }
+            }
+        }
     }
 
     /// The first number of the list.

@@ -15,14 +15,15 @@ mod intern;
 mod listing;
 mod lists;
 mod reader;
+mod table;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub(crate) use self::{
     builder::{IndexBuilder, IndexedEvent},
-    lists::PostingBlock,
-    reader::{IndexBytes, SealedIndex},
+    lists::{Head, PostingBlock, Step},
+    reader::{IndexBytes, Likely, SealedIndex},
 };
 
 use crate::segment::Chain;

@@ -4,13 +4,14 @@ use super::checked::{Checked, Section};
 use super::dictionary::{Dictionary, stream_key};
 use super::filter::may_contain;
 use super::fingerprints::Fingerprints;
-use super::lists::{Lists, PostingBlock};
+use super::lists::{Head, Lists, PostingBlock, Step};
+use super::table::{Candidate, SLOT_BYTES, find, home, slots};
 use super::{Covers, Damaged, Unusable};
 use crate::disk::Region;
 use crate::format::bytes::Fields;
 use crate::format::index_file::{
-    BLOCK_BYTES, BLOCK_CRC_BYTES, EVENTS_A_TIME, HEADER_BYTES, IndexFault, IndexHeader, SECTION_BYTES, SectionKind,
-    SectionRow, TIME_BYTES, time,
+    BLOCK_BYTES, BLOCK_CRC_BYTES, BLOCK_NUMBERS, EVENTS_A_TIME, HEADER_BYTES, IndexFault, IndexHeader, SECTION_BYTES,
+    SectionKind, SectionRow, TIME_BYTES, time,
 };
 use crate::format::transaction::records;
 use crate::index::hash::{category_hash, event_id_hash, hash_seed, transaction_hash};
@@ -65,6 +66,14 @@ pub(crate) struct SealedIndex {
     pub(super) names: Dictionary,
     transactions: Fingerprints,
     event_ids: Fingerprints,
+}
+
+/// An entry that is the one asked for, if that is here at all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Likely {
+    pub(crate) entry: EntryId,
+    /// Whether it is for sure.
+    pub(crate) is_sure: bool,
 }
 
 /// The times of up to 256 events that follow each other.
@@ -167,20 +176,26 @@ impl SealedIndex {
         Ok(())
     }
 
-    /// The ordinals of an entry's events from `index` on: as many as fit and are there. Says how many. `block` is kept for the
-    /// next call about the same entry.
+    /// The ordinals of an entry's events from `index` on: as many as fit and are there. Says how many. `head` is the
+    /// beginning of its list; `block` is kept for the next call about the same entry.
     pub(crate) fn ordinals_at(
         &self,
         id: EntryId,
+        head: &Head,
         index: u32,
         block: &mut PostingBlock,
         out: &mut [u32],
     ) -> Result<usize, Damaged> {
+        let lists = self.dictionary(id).lists();
+        if index == 0 && out.len() == head.count as usize && out.len() <= BLOCK_NUMBERS {
+            lists.short(&self.file, head, out)?;
+            return Ok(out.len());
+        }
         let mut done = 0;
         while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
             let at = index.saturating_add(u32::try_from(done).unwrap_or(u32::MAX));
             if block.get(at).is_none() {
-                self.postings(id, at, block)?;
+                lists.block(&self.file, head, at, block)?;
             }
             let known = at.checked_sub(block.start).and_then(|skip| block.numbers().get(skip as usize..));
             let known = known.unwrap_or_default();
@@ -257,6 +272,42 @@ impl SealedIndex {
         }
     }
 
+    /// The stream of this name in this category, whose hash ([`stream_hash`](crate::index::stream_hash)) the caller has; or
+    /// another of the same hash, if this one is not here.
+    pub(crate) fn likely_stream(&self, category: &str, stream: &str, hash: u64) -> Result<Option<Likely>, Damaged> {
+        let table = self.section(SectionKind::StreamTable);
+        match find(&self.file, table, hash)? {
+            Candidate::None => Ok(None),
+            Candidate::One(number) if number >= self.streams.len() => Err(table.damaged("a slot of no stream")),
+            Candidate::One(number) => Ok(Some(Likely { entry: EntryId(Which::Stream, number), is_sure: false })),
+            Candidate::Several => Ok(self.stream(category, stream)?.map(|entry| Likely { entry, is_sure: true })),
+        }
+    }
+
+    /// Asks the memory for what [`likely_stream`](Self::likely_stream) will look at.
+    pub(crate) fn prefetch_stream(&self, hash: u64) {
+        let table = self.section(SectionKind::StreamTable);
+        self.file.prefetch::<2>(table, home(hash, table.items) * SLOT_BYTES);
+    }
+
+    /// Asks the memory for what is looked at of an entry's list.
+    pub(crate) fn prefetch_list(&self, id: EntryId, what: Step) {
+        self.dictionary(id).lists().prefetch(&self.file, id.1, what);
+    }
+
+    /// Asks the memory for where the frames of these events are told, where that is told event by event.
+    pub(crate) fn prefetch_frames(&self, ordinals: &[u32]) {
+        let by_event = self.section(SectionKind::FramesByEvent);
+        if by_event.items > 0 {
+            ordinals.iter().for_each(|ordinal| self.file.prefetch::<1>(by_event, *ordinal as usize * 4));
+        }
+    }
+
+    /// The beginning of an entry's list.
+    pub(crate) fn head(&self, id: EntryId) -> Result<Head, Damaged> {
+        self.dictionary(id).head(&self.file, id.1)
+    }
+
     /// How many events an entry has.
     pub(crate) fn len(&self, id: EntryId) -> Result<u32, Damaged> {
         self.dictionary(id).head(&self.file, id.1).map(|head| head.count)
@@ -275,7 +326,12 @@ impl SealedIndex {
 
     /// How many of an entry's events are numbered below `sequence_number`.
     pub(crate) fn count_below(&self, id: EntryId, sequence_number: u64) -> Result<u32, Damaged> {
-        self.dictionary(id).count_below(&self.file, id.1, self.limit(sequence_number))
+        self.count_below_in(id, &self.head(id)?, sequence_number)
+    }
+
+    /// The same where the list's beginning is known.
+    pub(crate) fn count_below_in(&self, id: EntryId, head: &Head, sequence_number: u64) -> Result<u32, Damaged> {
+        self.dictionary(id).lists().count_below(&self.file, head, self.limit(sequence_number))
     }
 
     /// The ordinal that all events below `sequence_number` are below.
@@ -295,13 +351,6 @@ impl SealedIndex {
             return Ok(false);
         }
         may_contain(&self.file, self.section(SectionKind::StreamFilter), hash)
-    }
-
-    /// The hashes of all streams, in ascending order.
-    pub(crate) fn stream_hashes(&self) -> Result<impl ExactSizeIterator<Item = u64>, Damaged> {
-        let bytes = self.file.whole(self.section(SectionKind::StreamHashes))?;
-        let (hashes, _) = bytes.as_chunks();
-        Ok(hashes.iter().map(|hash| u64::from_le_bytes(*hash)))
     }
 
     /// The offsets of the frames whose transaction may have this id.
@@ -464,7 +513,7 @@ fn agree(header: &IndexHeader, of: impl Fn(SectionKind) -> Section) -> bool {
         && dictionary(Kind::Names, Kind::NameStarts, Kind::NameLists)
         && [Kind::Categories, Kind::Streams, Kind::StreamNames, Kind::Names].map(|kind| of(kind).items > 0)
             == [header.count > 0; 4]
-        && has(Kind::StreamHashes, of(Kind::Streams).items, 8)
+        && u32::try_from(slots(of(Kind::Streams).items)).is_ok_and(|slots| has(Kind::StreamTable, slots, SLOT_BYTES))
         && ids(Kind::TransactionHashes, Kind::TransactionFrames)
         && ids(Kind::EventIdHashes, Kind::EventIdOrdinals)
         && has(Kind::Times, header.count.div_ceil(EVENTS_A_TIME), TIME_BYTES)

@@ -7,6 +7,7 @@ use super::dictionary::stream_key;
 use super::filter::put_filter;
 use super::intern::Names;
 use super::lists::put_list;
+use super::table::{put_table, slots};
 use crate::format::index_file::{
     BLOCK_BYTES, BLOCK_CRC_BYTES, HEADER_BYTES, IndexHeader, SECTION_BYTES, SectionKind, SectionRow, TIME_BYTES,
     put_time,
@@ -26,12 +27,11 @@ impl IndexBuilder {
         debug_assert_eq!(hash_seed(&covers.store_id), self.seed);
         let mut file = File::default();
         self.put_frames(&mut file)?;
-        self.put_names(&mut file)?;
-        let mut streams: Vec<u64> =
-            (0..index_of(self.streams.len())?).map(|stream| self.streams.hash(stream)).collect();
-        streams.sort_unstable();
+        let mut streams = self.put_names(&mut file)?;
         let hashes = |hashes: &[u64], out: &mut Vec<u8>| hashes.iter().for_each(|hash| out.extend(hash.to_le_bytes()));
-        file.section(SectionKind::StreamHashes, streams.len(), |out| hashes(&streams, out))?;
+        let slots = usize::try_from(slots(index_of(streams.len())?)).map_err(|_| IndexTooLarge)?;
+        file.section(SectionKind::StreamTable, slots, |out| put_table(out, &streams))?;
+        streams.sort_unstable();
         streams.dedup();
         file.section(SectionKind::StreamFilter, streams.len(), |out| put_filter(out, &streams))?;
         let kinds = [
@@ -80,8 +80,8 @@ impl IndexBuilder {
         })
     }
 
-    /// The four dictionaries and their lists.
-    fn put_names(&self, file: &mut File) -> Result<(), IndexTooLarge> {
+    /// The four dictionaries and their lists. Gives the hashes of the streams, in the order of their numbers.
+    fn put_names(&self, file: &mut File) -> Result<Vec<u64>, IndexTooLarge> {
         let categories = order_of(&self.categories, |_| 0)?;
         let mut category_numbers = vec![0; categories.len()];
         for (number, category) in (0..).zip(&categories) {
@@ -113,7 +113,8 @@ impl IndexBuilder {
 
         let dictionary = [SectionKind::Names, SectionKind::NameStarts, SectionKind::NameLists];
         let keys = names.iter().map(|name| self.names.key(*name));
-        file.dictionary(dictionary, keys, &names, &Groups::new(&self.name_of, names.len()), |_| None)
+        file.dictionary(dictionary, keys, &names, &Groups::new(&self.name_of, names.len()), |_| None)?;
+        Ok(streams.iter().map(|stream| self.streams.hash(*stream)).collect())
     }
 
     /// Names of streams without their categories: for each, the numbers of the streams that have it.

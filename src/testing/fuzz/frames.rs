@@ -10,7 +10,7 @@ use crate::format::event::EventSource;
 use crate::format::event_id::IdSeed;
 use crate::format::frame::verify_whole;
 use crate::format::place::Place;
-use crate::format::plain::{self, Stand};
+use crate::format::plain::PlainReader;
 use crate::vocabulary::attributes::{AttributeValue, Attributes};
 use crate::vocabulary::event::{EventId, EventRef, Given, IdRepr, Parts};
 use crate::vocabulary::payload::{Payload, PayloadKind};
@@ -57,10 +57,14 @@ pub(super) fn inspect(bytes: &[u8]) {
 /// Reads what may be the frame that most are the quick way, which says nothing that the general one does not.
 fn inspect_plain(bytes: &[u8], view: &FrameView<'_>) {
     let seed = IdSeed::of(&SEED);
-    for verify in [None, Some(Stand { salt: SALT, offset: OFFSET })] {
-        let mut parts = Parts::default();
-        let Some(data) = plain::read(bytes, view.header.sequence, seed, verify, &mut parts) else { continue };
-        let event = EventRef { data, parts };
+    for verify in [None, Some(SALT)] {
+        let (mut reader, mut event) = (PlainReader::new(seed), EventRef { data: &[], parts: Parts::default() });
+        reader.turn_to(verify);
+        // The second time it goes by what it has learned.
+        if !reader.read_at(bytes, 0, OFFSET, view.header.sequence, &mut event) {
+            continue;
+        }
+        assert!(reader.read_at(bytes, 0, OFFSET, view.header.sequence, &mut event), "it was read before");
         look_at(&event);
         assert!(verify.is_none() || view.verify(SALT, OFFSET));
         let check = Some(FrameCheck::new(SALT, OFFSET));

@@ -1,7 +1,7 @@
 //! Everything there is to ask of an index, and the right answers.
 
 use super::content::{Content, Event, Transaction};
-use crate::index::sealed::{Damaged, PostingBlock, SealedIndex};
+use crate::index::sealed::{Damaged, Likely, PostingBlock, SealedIndex};
 use crate::index::{Addition, EntryId, HotIndex, RunPlace, hash_seed, stream_hash};
 use crate::vocabulary::event::EventId;
 use crate::vocabulary::time::Timestamp;
@@ -76,6 +76,9 @@ pub(crate) fn ask(index: &SealedIndex, content: &Content) -> Asked {
         let found = index.may_have_stream(stream_hash(seed, category, stream));
         let found = found.and_then(|may| Ok(may || index.stream(category, stream)?.is_none()));
         asked.push(named("filter", found.map(|right| Answer::Numbers(vec![u64::from(right)]))));
+        let found = index.likely_stream(category, stream, stream_hash(seed, category, stream));
+        let found = found.and_then(|likely| Ok(is_right(likely, index.stream(category, stream)?)));
+        asked.push(named("table", found.map(|right| Answer::Numbers(vec![u64::from(right)]))));
     }
     for prefix in ODD_NAMES {
         let named = |which, found| (format!("{which} {prefix}..."), found);
@@ -92,6 +95,16 @@ pub(crate) fn ask(index: &SealedIndex, content: &Content) -> Asked {
     asked.extend(ids(index, content));
     asked.extend(figures(index, content));
     asked
+}
+
+/// Whether a table's answer goes with the stream that is there.
+fn is_right(likely: Option<Likely>, stream: Option<EntryId>) -> bool {
+    match (likely, stream) {
+        (None, stream) => stream.is_none(),
+        (Some(likely), Some(stream)) => likely.entry == stream,
+        // Another of the same hash.
+        (Some(likely), None) => !likely.is_sure,
+    }
 }
 
 fn entry(
@@ -190,7 +203,6 @@ fn ids(index: &SealedIndex, content: &Content) -> Asked {
 fn figures(index: &SealedIndex, content: &Content) -> Asked {
     let mut asked = vec![
         ("records".to_owned(), index.records().map(Answer::Records)),
-        ("hashes".to_owned(), index.stream_hashes().map(|hashes| Answer::Numbers(hashes.collect()))),
         ("born".to_owned(), Ok(Answer::Numbers(vec![u64::from(index.born_streams()), u64::from(index.blocks())]))),
     ];
     for block in 0..content.count().div_ceil(256) {
@@ -223,6 +235,7 @@ pub(crate) fn expected(content: &Content) -> Vec<(String, Answer)> {
         let same = facts.streams.iter().filter(|((_, key), _)| *key == stream.as_bytes());
         right.push(named("streams named", listed(same.map(|(_, occurs)| occurs))));
         right.push(named("filter", vec![1]));
+        right.push(named("table", vec![1]));
     }
     for prefix in ODD_NAMES {
         let named = |which, numbers| (format!("{which} {prefix}..."), Answer::Numbers(numbers));
@@ -322,16 +335,10 @@ fn right_figures(content: &Content, facts: &Facts<'_>) -> Vec<(String, Answer)> 
             None => records.push(record.clone()),
         }
     }
-    let seed = hash_seed(&super::STORE);
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("it was text");
-    let hash = |(category, stream): &(&[u8], &[u8])| stream_hash(seed, &text(category), &text(stream));
-    let mut hashes: Vec<u64> = facts.streams.keys().map(hash).collect();
-    hashes.sort_unstable();
     let born = facts.streams.values().filter(|occurs| occurs.first_position == 0).count();
     let events: Vec<(&Transaction, &Event)> = content.events().collect();
     let mut right = vec![
         ("records".to_owned(), Answer::Records(records)),
-        ("hashes".to_owned(), Answer::Numbers(hashes)),
         ("born".to_owned(), Answer::Numbers(vec![born as u64, events.chunks(256).len() as u64])),
     ];
     for (block, events) in events.chunks(256).enumerate() {
