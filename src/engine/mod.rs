@@ -44,6 +44,8 @@ mod rotate;
 mod salvage;
 mod seat;
 mod snapshot;
+#[cfg(test)]
+mod unfiled_tests;
 mod verbatim;
 mod verify;
 

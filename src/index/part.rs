@@ -22,6 +22,14 @@ impl PartIndex {
         }
     }
 
+    /// What a file of it is to hold, if it is in that form, and in no file yet.
+    pub(crate) fn unfiled(&self) -> Option<&[u8]> {
+        match self {
+            PartIndex::Hot(_) => None,
+            PartIndex::Sealed(sealed) => sealed.unfiled(),
+        }
+    }
+
     /// The number of the first event.
     pub(crate) fn base(&self) -> u64 {
         match self {

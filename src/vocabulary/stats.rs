@@ -16,7 +16,8 @@ pub struct Stats {
     pub streams: u64,
     /// Segments in use; 0 in memory.
     pub segments: u64,
-    /// Complete segments whose index is in memory still, and not in a file: more than four slow the writer down.
+    /// Complete segments whose index is in memory still, and not in a file. More than four that were filled by appends slow the
+    /// writer down.
     pub unindexed_segments: u64,
     /// Bytes of frames in all segments: what the log takes apart from room kept ready.
     pub log_bytes: u64,
