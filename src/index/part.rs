@@ -94,6 +94,14 @@ impl PartIndex {
         }
     }
 
+    /// Whether a stream with this hash may have events here; `false` is for sure. Of what is in memory the answer is to look.
+    pub(crate) fn may_have_stream(&self, hash: u64) -> Result<bool, Damaged> {
+        match self {
+            PartIndex::Hot(_) => Ok(true),
+            PartIndex::Sealed(sealed) => sealed.may_have_stream(hash),
+        }
+    }
+
     /// The stream of this name in this category, whose hash the caller has.
     pub(crate) fn stream(&self, category: &str, stream: &str, hash: u64) -> Result<Option<EntryId>, Damaged> {
         match self {
