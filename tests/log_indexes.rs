@@ -56,9 +56,38 @@ fn a_closed_store_opens_without_reading_its_frames() {
         files.retain(|name, _| name.ends_with(".segment"));
         put_files(&path, &files);
         let slow = frames_in_memory(&open(&path, options().mode(OpenMode::ReadOnly)));
-        // An index that is filled takes some room from the start.
-        assert!(quick * 5 < slow, "{quick} bytes of index in memory with index files, {slow} without");
+        assert!(quick * 3 < slow, "{quick} bytes of index in memory with index files, {slow} without");
     }
+}
+
+/// What has no index file is read when the store is opened, and keeps no more in memory than the file would hold.
+#[test]
+fn opening_without_index_files_fills_one_index_at_a_time() {
+    let (_dir, path) = place();
+    let store = open(&path, small());
+    fill(&store, 4_000);
+    store.close().unwrap();
+    let files = all_files(&path);
+    let in_files: usize = indexes(&files).iter().map(|name| files[name].len()).sum();
+    let (first, segments): (Files, Files) =
+        (files.into_iter().filter(|(name, _)| name.ends_with(".segment"))).partition(|(name, _)| *name == segment(1));
+    let look = |files: &Files| {
+        let (_dir, path) = place();
+        put_files(&path, files);
+        let store = open(&path, options().mode(OpenMode::ReadOnly));
+        (store.stats().unwrap().index_bytes, rows(&store).len())
+    };
+    let (filled, _) = look(&first);
+    let all: Files = first.into_iter().chain(segments).collect();
+    let (found, events) = look(&all);
+    assert!(all.len() > 30 && events > 4_000, "{} segments, {events} events", all.len());
+    let most = filled + 2 * in_files as u64;
+    assert!(
+        found < most,
+        "{found} bytes for {} segments, {filled} for one that is filled, {in_files} in files",
+        all.len()
+    );
+    assert!(most * 2 < filled * all.len() as u64, "{filled} bytes for one, and so many for all: {most}");
 }
 
 #[test]

@@ -83,3 +83,26 @@ fn with_whatever_memory_of_names_a_store_answers_as_one_without_files_does() {
         assert_eq!(rows(&store).len(), rows(&reference).len());
     }
 }
+
+/// What the writer does not remember is asked of the indexes, whose filters answer for streams that are new.
+#[test]
+fn a_new_stream_is_hardly_ever_searched_for() {
+    let (_dir, path) = place();
+    let options = || small().known_streams(0);
+    let store = open(&path, options());
+    for number in 0..3_000 {
+        store.stream("c", format!("old-{number}")).publish([event("e", number)]).unwrap();
+    }
+    store.close().unwrap();
+    let store = open(&path, options());
+    assert!(store.stats().unwrap().segments > 12, "{:?}", store.stats());
+    for number in 0..2_000 {
+        store.stream("c", format!("old-{number}")).publish([event("e", number)]).unwrap();
+    }
+    assert_eq!(store.stats().unwrap().index_misses, 0, "those are there");
+    for number in 0..2_000 {
+        store.stream("c", format!("new-{number}")).publish_if([event("e", number)], stream_is_empty()).unwrap();
+    }
+    let stats = store.stats().unwrap();
+    assert!(stats.index_misses == 2_000 && stats.index_searches_in_vain <= 20, "{stats:?}");
+}

@@ -20,6 +20,7 @@ use crate::vocabulary::time::Timestamp;
 use crate::vocabulary::transaction::{Digest, Receipt};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Sequence numbers end here, far below what 64 bits hold, so that no sum overflows.
@@ -320,8 +321,13 @@ impl Engine {
     /// [`AppendError::Corrupt`] when that would need a part of the log that is damaged.
     pub(super) fn next_position(&self, stream: &Stream) -> Result<u64, AppendError> {
         let hash = stream_hash(self.hash_seed, stream.category(), stream.stream());
+        let mut searched = 0;
         for segment in self.horizon.segments().iter().rev() {
             let next = segment.ask(|index| {
+                if !index.may_have_stream(hash)? {
+                    return Ok(None);
+                }
+                searched += u64::from(index.hot().is_none());
                 let entry = index.stream(stream.category(), stream.stream(), hash)?;
                 entry.map(|entry| index.next_position(entry)).transpose()
             })?;
@@ -329,6 +335,8 @@ impl Engine {
                 return Ok(next);
             }
         }
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        self.searched_in_vain.fetch_add(searched, Ordering::Relaxed);
         Ok(0)
     }
 

@@ -86,6 +86,13 @@ impl<'p> Builder<'p> {
         found.unwrap_or(0)
     }
 
+    /// Turns the index of the segment before this one, which is complete, into what its file would hold: so opening has one at a
+    /// time in memory that can be added to.
+    fn seal_before(&mut self, header: &SegmentHeader, start: &Start) {
+        let before = self.segments.pop_if(|last| self.disk.is_some() && last.header.number < header.number);
+        self.segments.extend(before.map(|before| before.seal_in_memory(start.previous_end)));
+    }
+
     /// The index file of a segment's frames from `start` on, if there is one that fits.
     fn index_file(&mut self, header: &SegmentHeader, file: &Arc<dyn DiskFile>, start: &Start) -> Option<SealedIndex> {
         let name = index_name(header.number, start.offset);
@@ -125,6 +132,7 @@ fn is_of_what_stands(covers: &Covers, header: &SegmentHeader, file: &dyn DiskFil
 
 impl Visitor for Builder<'_> {
     fn segment(&mut self, header: &SegmentHeader, file: &Arc<dyn DiskFile>, start: &Start) -> Result<(), IoFailure> {
+        self.seal_before(header, start);
         self.seed = IdSeed::of(&header.store_id);
         let (file, region) = (Arc::clone(file), file.region()?);
         self.segments.push(LiveSegment::empty(header.clone(), file, region, *start, 0));
@@ -140,6 +148,7 @@ impl Visitor for Builder<'_> {
         let Some(index) = self.index_file(header, file, start) else { return Ok(None) };
         let Ok(records) = index.records() else { return Ok(None) };
         let covers = index.covers().clone();
+        self.seal_before(header, start);
         apply(&mut self.records, &records);
         self.events += u64::from(covers.count);
         if let Some(first) = covers.first_recorded_at {

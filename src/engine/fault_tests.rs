@@ -36,7 +36,11 @@ pub(super) struct Plan {
     pub(super) slow: AtomicUsize,
     pub(super) write: AtomicBool,
     pub(super) create: AtomicBool,
+    /// No index file can be made.
+    pub(super) create_index: AtomicBool,
     pub(super) syncs: AtomicUsize,
+    /// How often an index file was to be made.
+    pub(super) tries: AtomicUsize,
     /// What was done to which file, in order.
     pub(super) deeds: Mutex<Vec<(String, &'static str)>>,
     /// How many syncs are under way, and how many were at once at most.
@@ -82,6 +86,10 @@ impl Disk for FaultyDisk {
     }
     fn create(&self, name: &str, length: u64, writing: Writing) -> Result<Arc<dyn DiskFile>, IoFailure> {
         Plan::check(&self.1.create, "allocate", ErrorKind::StorageFull)?;
+        if name.contains(".index") {
+            self.1.tries.fetch_add(1, Ordering::Relaxed);
+            Plan::check(&self.1.create_index, "allocate", ErrorKind::StorageFull)?;
+        }
         Ok(Arc::new(FaultyFile(self.0.create(name, length, writing)?, Arc::clone(&self.1))))
     }
     fn open(&self, name: &str, write: bool) -> Result<Arc<dyn DiskFile>, IoFailure> {

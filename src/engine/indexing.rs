@@ -11,8 +11,8 @@ use crate::format::event_id::IdSeed;
 use crate::format::frame::Kind;
 use crate::format::place::Place;
 use crate::format::segment_header::SegmentHeader;
+use crate::index::hash_seed;
 use crate::index::sealed::{Covers, IndexBuilder, IndexBytes, IndexedEvent, SealedIndex};
-use crate::index::{PartIndex, hash_seed};
 use crate::log::{self, index_name};
 use crate::segment::{Start, scan};
 use crate::vocabulary::error::{AppendError, IoFailure};
@@ -177,6 +177,12 @@ impl Engine {
             }
             self.sync_visible()?;
         }
+        if let [only] = work.parts()
+            && let Some(bytes) = only.index().unfiled()
+        {
+            // Whoever comes next would fail too: another is tried when something else asks for it.
+            return Ok(if self.file_again(only, bytes, end) { Indexed::One } else { Indexed::All });
+        }
         self.index_parts(&first, work.parts(), end, meanwhile);
         if let Work::Whole(_) = work {
             first.let_go();
@@ -191,25 +197,30 @@ impl Engine {
         }
     }
 
+    /// What is filled comes before what is in a file's form and only has to be written: it takes more memory.
     fn next_to_index(&self) -> Option<Work> {
         let segments = Arc::clone(&self.horizon.segments());
         let active = segments.last()?.header.number;
         let complete = segments.chunk_by(|one, other| one.header.number == other.header.number);
+        let mut unfiled = None;
         for parts in complete {
             match parts {
                 [only] if only.sealed_end.get().is_some() && only.is_indexed() => {}
                 // Parts that stay as they are, because one of them is damaged.
                 parts if parts.iter().all(|part| part.sealed_end.get().is_some() && part.is_hopeless()) => {}
+                [only] if only.index().unfiled().is_some() && only.header.number < active => {
+                    unfiled.get_or_insert_with(|| Work::Whole(vec![Arc::clone(only)]));
+                }
                 parts if parts.iter().any(|part| part.header.number < active) => {
                     return Some(Work::Whole(parts.to_vec()));
                 }
                 parts => {
                     let next = parts.iter().find(|part| part.sealed_end.get().is_some() && !part.is_indexed());
-                    return next.map(|part| Work::Part(Arc::clone(part)));
+                    return next.map(|part| Work::Part(Arc::clone(part))).or(unfiled);
                 }
             }
         }
-        None
+        unfiled
     }
 
     /// Indexes the frames of `parts`, which begin with `first`, up to `end`, and puts one part in their place.
@@ -224,16 +235,9 @@ impl Engine {
             parts.iter().for_each(|part| part.give_up());
             return;
         };
-        let part = LiveSegment::new(
-            header.clone(),
-            Arc::clone(&first.file),
-            Arc::clone(&first.region),
-            first.start,
-            PartIndex::Sealed(Box::new(index)),
-        );
-        let _ = part.sealed_end.set(end);
+        let part = first.with_index(index, end);
         if !filed {
-            // Tried again when the store is opened the next time. The files of its parts are as good as ever.
+            // Tried again when there is room for another segment. The files of its parts are as good as ever.
             part.give_up();
             self.replace_parts(parts, Arc::new(part));
             return;
@@ -250,14 +254,29 @@ impl Engine {
     /// whether it is in its file.
     fn keep(&self, first: &LiveSegment, bytes: Vec<u8>) -> Option<(SealedIndex, bool)> {
         let header = &first.header;
-        let open = |bytes| SealedIndex::open(bytes, &header.store_id, header.number, header.salt).ok();
+        let in_memory =
+            |bytes| SealedIndex::open(IndexBytes::Heap(bytes), &header.store_id, header.number, header.salt);
+        let filed = self.file(first, &bytes).map(|index| (index, true));
+        filed.or_else(|| in_memory(bytes).ok().map(|index| (index, false)))
+    }
+
+    /// Puts an index into a file and maps it.
+    fn file(&self, first: &LiveSegment, bytes: &[u8]) -> Option<SealedIndex> {
+        let header = &first.header;
         let name = index_name(header.number, first.start.offset);
-        let mapped = log::put_side_file(&*self.disk, &name, &bytes, true).and_then(|file| file.region()).ok();
-        let mapped = mapped.and_then(|region| {
-            region.publish(region.len());
-            open(IndexBytes::Mapped(region))
-        });
-        mapped.map(|index| (index, true)).or_else(|| open(IndexBytes::Heap(bytes)).map(|index| (index, false)))
+        let region = log::put_side_file(&*self.disk, &name, bytes, true).and_then(|file| file.region()).ok()?;
+        region.publish(region.len());
+        SealedIndex::open(IndexBytes::Mapped(region), &header.store_id, header.number, header.salt).ok()
+    }
+
+    /// Puts the index of a part, which is in memory in a file's form, into one. Says whether it could.
+    fn file_again(&self, only: &Arc<LiveSegment>, bytes: &[u8], end: u64) -> bool {
+        let Some(index) = self.file(only, bytes) else {
+            only.give_up();
+            return false;
+        };
+        self.replace_parts(std::slice::from_ref(only), Arc::new(only.with_index(index, end)));
+        true
     }
 
     /// Puts one part in the place of others, which are neighbours.
@@ -271,14 +290,26 @@ impl Engine {
         self.horizon.replace(list);
     }
 
+    /// Lets it be tried again to write the indexes that could not be, for lack of room perhaps.
+    pub(super) fn hope_again(&self) {
+        self.horizon.segments().iter().for_each(|part| part.hope_again());
+    }
+
     /// How many segments, of those that are complete, have no index file.
     pub(super) fn unindexed_segments(&self) -> usize {
+        self.complete_segments_with(LiveSegment::is_in_memory)
+    }
+
+    /// How many of those have not even what would be in the file, which takes less memory.
+    pub(super) fn unsealed_segments(&self) -> usize {
+        self.complete_segments_with(|part| part.index().hot().is_some())
+    }
+
+    fn complete_segments_with(&self, is_so: impl Fn(&LiveSegment) -> bool) -> usize {
         let segments = self.horizon.segments();
         let Some(active) = segments.last().map(|last| last.header.number) else { return 0 };
         let complete = segments.chunk_by(|one, other| one.header.number == other.header.number);
-        complete
-            .filter(|parts| parts.iter().any(|part| part.header.number < active && part.index().hot().is_some()))
-            .count()
+        complete.filter(|parts| parts.iter().any(|part| part.header.number < active && is_so(part))).count()
     }
 
     /// Begins another part of the segment in use, so that the index of the one before can be made. For the holder of the seat.

@@ -60,6 +60,8 @@ impl Engine {
                 + prepared,
             index_bytes: segments.iter().map(|part| part.index().bytes()).sum::<u64>()
                 + self.known_bytes.load(Ordering::Relaxed),
+            index_misses: self.misses.load(Ordering::Relaxed),
+            index_searches_in_vain: self.searched_in_vain.load(Ordering::Relaxed),
             first_recorded_at: self.first_recorded_at.get().copied(),
             last_recorded_at: *self.last_recorded_at.lock(),
         })

@@ -93,6 +93,14 @@ impl LiveSegment {
         Self::new(header, file, region, start, index)
     }
 
+    /// The same frames, which end at `end`, with another index.
+    pub(crate) fn with_index(&self, index: SealedIndex, end: u64) -> Self {
+        let (header, file, region) = (self.header.clone(), Arc::clone(&self.file), Arc::clone(&self.region));
+        let part = Self::new(header, file, region, self.start, PartIndex::Sealed(Box::new(index)));
+        let _ = part.sealed_end.set(end);
+        part
+    }
+
     /// The streams that the part after this one may have events of: as many, and some.
     pub(crate) fn streams_expected(&self) -> u32 {
         self.index.hot().map_or(0, |hot| hot.stream_count().saturating_add(hot.stream_count() / 8))
@@ -110,8 +118,19 @@ impl LiveSegment {
 
     /// Whether its index is in a file, or cannot be.
     pub(crate) fn is_indexed(&self) -> bool {
-        let filed = self.again.get().is_none() && self.index.hot().is_none();
-        filed || self.is_hopeless()
+        !self.is_in_memory() || self.is_hopeless()
+    }
+
+    /// Whether its index is in memory alone.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.index().hot().is_some() || self.index().unfiled().is_some()
+    }
+
+    /// Lets it be tried again to write the index that is in memory, in a file's form, into one.
+    pub(crate) fn hope_again(&self) {
+        if self.index().unfiled().is_some() {
+            self.hopeless.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Whether no index file can be made of it.
@@ -141,6 +160,20 @@ impl LiveSegment {
             Err(damaged) if again.is_some() => Err(NoAnswer::Corrupt(self.corruption(0, damaged.to_string()))),
             Err(_) => question(self.make_again()?)
                 .map_err(|damaged| NoAnswer::Corrupt(self.corruption(0, damaged.to_string()))),
+        }
+    }
+
+    /// Puts the index that its file would hold in the place of the one that was filled, once its frames end at `end`. That takes
+    /// less memory. Leaves it as it is where that cannot be.
+    pub(crate) fn seal_in_memory(self, end: u64) -> Self {
+        if self.index.hot().is_none() {
+            return self;
+        }
+        let Ok(bytes) = indexing::build(&*self.file, &self.header, &self.start, end, &|| ()) else { return self };
+        let header = &self.header;
+        match SealedIndex::open(IndexBytes::Heap(bytes), &header.store_id, header.number, header.salt) {
+            Ok(sealed) => Self { index: PartIndex::Sealed(Box::new(sealed)), ..self },
+            Err(_) => self,
         }
     }
 

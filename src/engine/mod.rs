@@ -44,6 +44,8 @@ mod rotate;
 mod salvage;
 mod seat;
 mod snapshot;
+#[cfg(test)]
+mod unfiled_tests;
 mod verbatim;
 mod verify;
 
@@ -107,6 +109,10 @@ pub(crate) struct Engine {
     seat: Mutex<Seat>,
     /// Bytes of memory that the seat's knowledge of names takes.
     known_bytes: AtomicU64,
+    /// How often the writer asked the indexes for a stream that nobody had, and how many indexes of complete parts were searched
+    /// for that although their filters said that it may be there.
+    misses: AtomicU64,
+    searched_in_vain: AtomicU64,
     /// Batches that were taken from the seat and are not visible yet.
     in_flight: InFlight,
     commit: Commit,

@@ -297,6 +297,8 @@ fn assemble(
         durable_revision: Mark::new(durable.1),
         seat: Mutex::new(seat),
         known_bytes: AtomicU64::default(),
+        misses: AtomicU64::default(),
+        searched_in_vain: AtomicU64::default(),
         in_flight: InFlight::default(),
         commit: Commit::default(),
         deferred: Deferred::new(durable.0.pack(), options.deferred_bytes, options.append_deadline),

@@ -63,7 +63,7 @@ impl Engine {
         self.check_lock()?;
         // Marks in the next segment will say that all of this one is durable.
         self.sync_watermark(seat)?;
-        if self.unindexed_segments() > UNINDEXED_MOST {
+        if self.unsealed_segments() > UNINDEXED_MOST {
             // Housekeeping does not keep up: who writes makes one of them, and is slowed by it.
             self.index_next(&|| ())?;
         }
@@ -76,6 +76,7 @@ impl Engine {
         seat.end = HEADER_BYTES;
         seat.known.begin_part();
         self.extend_list(&seat.segment);
+        self.hope_again();
         let recorded_at = seat.recorded_at;
         let context = seat.context(recorded_at, self.durable_place());
         let opening = encode::bookkeeping(&mut seat.frame, &context, Kind::Opening, &previous_end.to_le_bytes());

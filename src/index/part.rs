@@ -22,6 +22,14 @@ impl PartIndex {
         }
     }
 
+    /// What a file of it is to hold, if it is in that form, and in no file yet.
+    pub(crate) fn unfiled(&self) -> Option<&[u8]> {
+        match self {
+            PartIndex::Hot(_) => None,
+            PartIndex::Sealed(sealed) => sealed.unfiled(),
+        }
+    }
+
     /// The number of the first event.
     pub(crate) fn base(&self) -> u64 {
         match self {
@@ -83,6 +91,14 @@ impl PartIndex {
         match self {
             PartIndex::Hot(hot) => Ok(hot.category(category)),
             PartIndex::Sealed(sealed) => sealed.category(category),
+        }
+    }
+
+    /// Whether a stream with this hash may have events here; `false` is for sure. Of what is in memory the answer is to look.
+    pub(crate) fn may_have_stream(&self, hash: u64) -> Result<bool, Damaged> {
+        match self {
+            PartIndex::Hot(_) => Ok(true),
+            PartIndex::Sealed(sealed) => sealed.may_have_stream(hash),
         }
     }
 

@@ -51,6 +51,13 @@ impl Checked {
         self.bytes.get().len() as u64
     }
 
+    pub(super) fn unfiled(&self) -> Option<&[u8]> {
+        match &self.bytes {
+            IndexBytes::Mapped(_) => None,
+            IndexBytes::Heap(bytes) => Some(bytes),
+        }
+    }
+
     pub(super) fn bytes_in_memory(&self) -> u64 {
         let heap = match &self.bytes {
             IndexBytes::Mapped(_) => 0,

@@ -137,6 +137,11 @@ impl SealedIndex {
         self.file.file_bytes()
     }
 
+    /// The file's bytes, if they are in memory and not in a file.
+    pub(crate) fn unfiled(&self) -> Option<&[u8]> {
+        self.file.unfiled()
+    }
+
     /// Bytes of memory, those of a map apart.
     pub(crate) fn bytes_in_memory(&self) -> u64 {
         size_of::<Self>() as u64 + self.file.bytes_in_memory()

@@ -94,6 +94,11 @@ impl Engine for Stratalog {
         deferred::append(&self.store, data, calls)
     }
 
+    fn lookups_a_miss(&self) -> Option<f64> {
+        let stats = self.store.stats().ok().filter(|stats| stats.index_misses > 0)?;
+        Some(stats.index_searches_in_vain as f64 / stats.index_misses as f64)
+    }
+
     fn shares_syncs(&self) -> bool {
         true
     }

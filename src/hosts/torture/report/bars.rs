@@ -34,6 +34,7 @@ pub(super) const DECODERS: &[&str] = &[
     "fuzz-json",
     "fuzz-store",
     "fuzz-directory",
+    "fuzz-index",
 ];
 
 const BARS: &[Bar] = &[
