@@ -359,6 +359,10 @@ fn callbacks_run_outside_the_seat_in_order_and_may_panic() {
         let numbers = told.iter().filter(|(_, of, _)| *of == step).map(|(number, _, _)| *number);
         assert!(numbers.eq(0..25), "{step}: {told:?}");
     }
+    let (alone, inner) = (any(&engine, "a"), Arc::clone(&engine));
+    let (sender, receiver) = channel();
+    alone.on_durable(move |_| sender.send(append(&inner, "b", &Condition::any()).map(drop)).unwrap());
+    receiver.recv_timeout(LONG).unwrap().unwrap();
     let late = any(&engine, "a");
     late.durable().unwrap();
     let here = Arc::new(Mutex::new(None));
