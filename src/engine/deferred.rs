@@ -7,9 +7,9 @@
 use super::Engine;
 use super::due::Due;
 use super::housekeeping::Chore;
-use super::lanes;
 use super::queue::Queue;
 use super::seat::{Seat, Taken};
+use super::threads;
 use crate::format::digest;
 use crate::vocabulary::append::{self, Append};
 use crate::vocabulary::error::AppendError;
@@ -96,7 +96,7 @@ struct Runner(Weak<Engine>);
 
 impl Errands for Runner {
     fn run(&self, board: &Arc<Board>) -> bool {
-        lanes::call(board)
+        threads::call(board)
     }
 
     fn hurry(&self) {

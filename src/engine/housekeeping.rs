@@ -3,8 +3,8 @@
 use super::Engine;
 use super::due::Due;
 use super::indexing::Indexed;
-use super::lanes::{self, Lane};
 use super::seat::{Added, Seat};
+use super::threads::{self, Lane};
 use crate::format::encode;
 use crate::format::frame::Kind;
 use crate::format::segment_header::{HEADER_BYTES, SegmentHeader};
@@ -121,7 +121,7 @@ impl Chores {
             return true;
         };
         let lane = if matches!(chore, Chore::Drain | Chore::Flush) { Lane::Deferred } else { Lane::Chores };
-        lanes::ask(lane, engine, chore, time)
+        threads::ask(lane, engine, chore, time)
     }
 }
 

@@ -29,7 +29,6 @@ mod horizon;
 mod housekeeping;
 mod indexing;
 mod lane;
-mod lanes;
 mod lists;
 mod live;
 #[cfg(all(test, any(loom, shuttle)))]
@@ -44,6 +43,7 @@ mod rotate;
 mod salvage;
 mod seat;
 mod snapshot;
+mod threads;
 #[cfg(test)]
 mod unfiled_tests;
 mod verbatim;
