@@ -65,8 +65,8 @@ impl PlainReader {
         self.front = NONE;
     }
 
-    /// Reads the frame at `offset` of a segment, of which these are the bytes, if it is a plain one that holds the event with this
-    /// number. Where frames are verified, its checksum is compared first, and names are seen to be text. After `false`, what
+    /// Reads the frame at `offset` of a segment, of which these are the bytes, if it is a plain one that holds the event with
+    /// this number. Where frames are verified, its checksum is compared first, and names are seen to be text. After `false`, what
     /// `event` holds is of no use.
     #[inline(always)]
     pub(crate) fn read<'a>(&mut self, bytes: &'a [u8], offset: u64, number: u64, event: &mut EventRef<'a>) -> bool {

@@ -120,6 +120,7 @@ fn mostly_plain(random: &mut Random, round: usize) -> OwnTransaction {
         (event.metadata, event.attributes) = (None, Default::default());
         event.observed_at = sent.context.recorded_at;
         (event.occurred_at, event.given.occurred_at) = (event.observed_at, false);
+        (event.kind, event.payload, event.given) = (PayloadKind::Binary, b"payload".to_vec(), Default::default());
         let names = ["", "a", "b", "ab", "é", "a name of thirty-two letters, yes", "and one of the same length, too"];
         let mut name = || names[usize::try_from(random.below(7)).unwrap()].to_owned();
         (event.category, event.stream, event.name) = (name(), name(), name());

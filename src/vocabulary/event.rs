@@ -144,8 +144,7 @@ static NO_ATTRIBUTES: Attributes = Attributes::new();
 /// What is said of a payload, which mostly is nothing: content type, schema, version of the schema.
 #[cold]
 fn described<'a>(parts: &Parts, data: &'a [u8]) -> (Option<&'a str>, Option<&'a str>, Option<u32>) {
-    let text = |span: Option<Span>| span.map(|span| span.text(data));
-    (text(parts.content_type), text(parts.schema), parts.schema_version)
+    (parts.content_type.map(|span| span.text(data)), parts.schema.map(|span| span.text(data)), parts.schema_version)
 }
 
 macro_rules! accessors {
@@ -236,8 +235,8 @@ macro_rules! accessors {
         pub fn payload(&$self) -> PayloadRef<$life> {
             let (content_type, schema, schema_version) =
                 if $self.parts.has_extras { described(&$self.parts, $data) } else { (None, None, None) };
-            let bytes = $self.parts.payload.of($data);
-            PayloadRef { kind: $self.parts.payload_kind, bytes, content_type, schema, schema_version }
+            let (kind, bytes) = ($self.parts.payload_kind, $self.parts.payload.of($data));
+            PayloadRef { kind, bytes, content_type, schema, schema_version }
         }
 
         /// The attributes in the producer's order.

@@ -12,6 +12,7 @@ mod dictionary;
 mod filter;
 mod fingerprints;
 mod intern;
+mod likely;
 mod listing;
 mod lists;
 mod reader;
@@ -22,8 +23,9 @@ mod writer;
 
 pub(crate) use self::{
     builder::{IndexBuilder, IndexedEvent},
+    likely::Likely,
     lists::{Head, PostingBlock, Step},
-    reader::{IndexBytes, Likely, SealedIndex},
+    reader::{IndexBytes, SealedIndex},
 };
 
 use crate::segment::Chain;

@@ -4,8 +4,8 @@ use super::checked::{Checked, Section};
 use super::dictionary::{Dictionary, stream_key};
 use super::filter::may_contain;
 use super::fingerprints::Fingerprints;
-use super::lists::{Head, Lists, PostingBlock, Step};
-use super::table::{Candidate, SLOT_BYTES, find, home, slots};
+use super::lists::{Head, Lists, PostingBlock};
+use super::table::{SLOT_BYTES, slots};
 use super::{Covers, Damaged, Unusable};
 use crate::disk::Region;
 use crate::format::bytes::Fields;
@@ -66,14 +66,6 @@ pub(crate) struct SealedIndex {
     pub(super) names: Dictionary,
     transactions: Fingerprints,
     event_ids: Fingerprints,
-}
-
-/// An entry that is the one asked for, if that is here at all.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Likely {
-    pub(crate) entry: EntryId,
-    /// Whether it is for sure.
-    pub(crate) is_sure: bool,
 }
 
 /// The times of up to 256 events that follow each other.
@@ -147,7 +139,7 @@ impl SealedIndex {
         size_of::<Self>() as u64 + self.file.bytes_in_memory()
     }
 
-    fn section(&self, kind: SectionKind) -> &Section {
+    pub(super) fn section(&self, kind: SectionKind) -> &Section {
         // There is one for each kind.
         self.sections.get(kind.place()).unwrap_or(&Section::EMPTY)
     }
@@ -269,42 +261,11 @@ impl SealedIndex {
         Ok(self.names.find(&self.file, name.bytes())?.map(|number| EntryId(Which::Name, number)))
     }
 
-    fn dictionary(&self, id: EntryId) -> &Dictionary {
+    pub(super) fn dictionary(&self, id: EntryId) -> &Dictionary {
         match id.0 {
             Which::Category => &self.categories,
             Which::Stream => &self.streams,
             Which::Name => &self.names,
-        }
-    }
-
-    /// The stream of this name in this category, whose hash ([`stream_hash`](crate::index::stream_hash)) the caller has; or
-    /// another of the same hash, if this one is not here.
-    pub(crate) fn likely_stream(&self, category: &str, stream: &str, hash: u64) -> Result<Option<Likely>, Damaged> {
-        let table = self.section(SectionKind::StreamTable);
-        match find(&self.file, table, hash)? {
-            Candidate::None => Ok(None),
-            Candidate::One(number) if number >= self.streams.len() => Err(table.damaged("a slot of no stream")),
-            Candidate::One(number) => Ok(Some(Likely { entry: EntryId(Which::Stream, number), is_sure: false })),
-            Candidate::Several => Ok(self.stream(category, stream)?.map(|entry| Likely { entry, is_sure: true })),
-        }
-    }
-
-    /// Asks the memory for what [`likely_stream`](Self::likely_stream) will look at.
-    pub(crate) fn prefetch_stream(&self, hash: u64) {
-        let table = self.section(SectionKind::StreamTable);
-        self.file.prefetch::<2>(table, home(hash, table.items) * SLOT_BYTES);
-    }
-
-    /// Asks the memory for what is looked at of an entry's list.
-    pub(crate) fn prefetch_list(&self, id: EntryId, what: Step) {
-        self.dictionary(id).lists().prefetch(&self.file, id.1, what);
-    }
-
-    /// Asks the memory for where the frames of these events are told, where that is told event by event.
-    pub(crate) fn prefetch_frames(&self, ordinals: &[u32]) {
-        let by_event = self.section(SectionKind::FramesByEvent);
-        if by_event.items > 0 {
-            ordinals.iter().for_each(|ordinal| self.file.prefetch::<1>(by_event, *ordinal as usize * 4));
         }
     }
 

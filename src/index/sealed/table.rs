@@ -1,5 +1,4 @@
-//! Streams by their hashes: a table that is mostly answered from by one look at the memory. What it has is a candidate; the log
-//! tells.
+//! Streams by their hashes: a table that mostly answers by one look at the memory. What it has is a candidate; the log tells.
 
 use super::Damaged;
 use super::checked::{Checked, Section};
