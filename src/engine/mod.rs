@@ -20,6 +20,7 @@ mod deferred;
 mod deferred_tests;
 mod due;
 mod durable;
+mod evidence;
 #[cfg(test)]
 mod fault_tests;
 mod found;
