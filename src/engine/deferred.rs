@@ -315,7 +315,7 @@ impl Engine {
         self.ask_deferred(&self.deferred.queue.due, Chore::Drain);
     }
 
-    fn ask_flush(&self) {
+    pub(super) fn ask_flush(&self) {
         self.ask_deferred(&self.deferred.flush_due, Chore::Flush);
     }
 

@@ -80,7 +80,7 @@ impl Chores {
         if !engine.is_sync() {
             // The writer needs this one first.
             self.ask_once(&self.warm_due, Chore::Warm, Duration::ZERO);
-            self.ask(Chore::Sync, Duration::ZERO);
+            engine.ask_flush();
         }
         self.after_part();
     }
@@ -96,6 +96,11 @@ impl Chores {
             self.after_part();
         }
         self.ask_once(&self.watermark_due, Chore::Watermark, IDLE);
+    }
+
+    /// Whether what is asked for is done by threads; in a simulation it is not.
+    pub(super) fn are_heard(&self) -> bool {
+        self.me.get().is_some()
     }
 
     /// Whether a watermark is still asked for.
@@ -144,8 +149,8 @@ impl Engine {
             Chore::Sync => {
                 self.chores.sync_due.begin();
                 // A failure has poisoned the store, which is how appenders learn of it.
-                if self.sync_visible().is_ok() && !self.is_sync() {
-                    self.chores.ask_once(&self.chores.watermark_due, Chore::Watermark, IDLE);
+                if self.sync_visible().is_ok() {
+                    self.chores.after_commit();
                 }
             }
             Chore::Drain => self.drain_queue(),
@@ -156,7 +161,7 @@ impl Engine {
                 self.chores.index_waits.store(true, Ordering::Release);
                 // A failure has poisoned the store, which is how appenders learn of it.
                 // The writer must not wait for the index where it wants the next segment.
-                let indexed = self.index_next(&|| {
+                let indexed = self.index_next(false, &|| {
                     self.prepare_next(self.chores.preparing_after.load(Ordering::Relaxed));
                     self.warm_some();
                 });

@@ -154,11 +154,12 @@ pub(super) enum Indexed {
 
 impl Engine {
     /// Makes the oldest index file that can be made and is not there. One thread at a time: who does not get to it before the
-    /// deadline leaves it to the one who is at it. What is to be done `meanwhile` is done every few MiB.
+    /// deadline leaves it to the one who is at it. What is to be done `meanwhile` is done every few MiB. Who `may_wait` has the
+    /// frames synced first, where appenders do not.
     ///
     /// # Errors
     /// [`AppendError::Poisoned`] when making its frames durable first fails.
-    pub(super) fn index_next(&self, meanwhile: &dyn Fn()) -> Result<Indexed, AppendError> {
+    pub(super) fn index_next(&self, may_wait: bool, meanwhile: &dyn Fn()) -> Result<Indexed, AppendError> {
         let Some(_indexing) = self.indexing.try_lock_for(self.settings.append_deadline) else {
             return Ok(Indexed::All);
         };
@@ -175,7 +176,13 @@ impl Engine {
             if self.is_sync() {
                 return Ok(Indexed::NotDurable);
             }
-            self.sync_visible()?;
+            if may_wait || !self.chores.are_heard() {
+                self.sync_visible()?;
+            } else {
+                // Another thread waits for the disk, and asks again for the index then.
+                self.ask_flush();
+                return Ok(Indexed::NotDurable);
+            }
         }
         if let [only] = work.parts()
             && let Some(bytes) = only.index().unfiled()

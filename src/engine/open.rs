@@ -405,7 +405,7 @@ impl Engine {
             self.split(&mut seat);
         }
         // Without an index the next opening reads the frames.
-        while matches!(self.index_next(&|| ()), Ok(Indexed::One)) {}
+        while matches!(self.index_next(true, &|| ()), Ok(Indexed::One)) {}
         let chain = seat.chain(seat.place());
         Closing::of(&seat.segment.header, seat.place(), &chain).write(&*self.disk);
     }

@@ -65,7 +65,7 @@ impl Engine {
         self.sync_watermark(seat)?;
         if self.unsealed_segments() > UNINDEXED_MOST {
             // Housekeeping does not keep up: who writes makes one of them, and is slowed by it.
-            self.index_next(&|| ())?;
+            self.index_next(true, &|| ())?;
         }
         let next = self.take_prepared(number + 1, needed)?;
         let _ = seat.segment.sealed_end.set(seat.end);

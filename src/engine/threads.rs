@@ -22,7 +22,7 @@ const CROWD: usize = 1_024;
 pub(super) enum Lane {
     /// Segments, index files, watermarks, and the syncs of an interval.
     Chores,
-    /// What deferred appends wait for.
+    /// What deferred appends and index files wait for: syncs, mostly.
     Deferred,
     /// Callbacks of tickets, and futures that are woken.
     Calls,
