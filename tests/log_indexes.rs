@@ -62,7 +62,7 @@ fn a_closed_store_opens_without_reading_its_frames() {
 
 /// What has no index file is read when the store is opened, and keeps no more in memory than the file would hold.
 #[test]
-fn opening_without_index_files_fills_one_index_at_a_time() {
+fn opening_without_index_files_keeps_few_indexes_that_were_filled() {
     let (_dir, path) = place();
     let store = open(&path, small());
     fill(&store, 4_000);
@@ -81,7 +81,8 @@ fn opening_without_index_files_fills_one_index_at_a_time() {
     let all: Files = first.into_iter().chain(segments).collect();
     let (found, events) = look(&all);
     assert!(all.len() > 30 && events > 4_000, "{} segments, {events} events", all.len());
-    let most = filled + 2 * in_files as u64;
+    // That of the segment in use, and four of complete ones.
+    let most = 5 * filled + 2 * in_files as u64;
     assert!(
         found < most,
         "{found} bytes for {} segments, {filled} for one that is filled, {in_files} in files",

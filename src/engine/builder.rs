@@ -3,6 +3,7 @@
 use super::Records;
 use super::batch::apply;
 use super::closing::Closing;
+use super::indexing::UNINDEXED_MOST;
 use super::live::LiveSegment;
 use crate::disk::{Disk, DiskFile};
 use crate::format::decode::{FrameView, NameCache};
@@ -17,7 +18,7 @@ use crate::segment::{Chain, Start};
 use crate::vocabulary::error::IoFailure;
 use crate::vocabulary::event::EventRef;
 use crate::vocabulary::time::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 /// What was built.
@@ -34,6 +35,8 @@ pub(super) struct Builder<'p> {
     /// Whether positions are checked too: what verifying does beyond opening.
     thorough: bool,
     pub(super) segments: Vec<LiveSegment>,
+    /// Parts of complete segments whose indexes were filled, oldest first: by their places above, and where their frames end.
+    filled: VecDeque<(usize, u64)>,
     pub(super) records: Records,
     seed: IdSeed,
     pub(super) first_recorded_at: Option<Timestamp>,
@@ -57,6 +60,7 @@ impl<'p> Builder<'p> {
             disk: None,
             thorough: true,
             segments: Vec::new(),
+            filled: VecDeque::new(),
             records: Records::new(),
             seed: IdSeed::of(&[0; 16]),
             first_recorded_at: None,
@@ -86,11 +90,19 @@ impl<'p> Builder<'p> {
         found.unwrap_or(0)
     }
 
-    /// Turns the index of the segment before this one, which is complete, into what its file would hold: so opening has one at a
-    /// time in memory that can be added to.
+    /// The segment before this one is complete. Of such whose indexes were filled, a few are left as they are, since housekeeping
+    /// makes their files soon; of the others the oldest becomes what its file would hold, which takes less memory, and time.
     fn seal_before(&mut self, header: &SegmentHeader, start: &Start) {
-        let before = self.segments.pop_if(|last| self.disk.is_some() && last.header.number < header.number);
-        self.segments.extend(before.map(|before| before.seal_in_memory(start.previous_end)));
+        let complete = |last: &&LiveSegment| last.header.number < header.number && last.index().hot().is_some();
+        if self.disk.is_some() && self.segments.last().filter(complete).is_some() {
+            self.filled.push_back((self.segments.len() - 1, start.previous_end));
+        }
+        if self.filled.len() > UNINDEXED_MOST
+            && let Some((place, end)) = self.filled.pop_front()
+        {
+            let oldest = self.segments.remove(place);
+            self.segments.insert(place, oldest.seal_in_memory(end));
+        }
     }
 
     /// The index file of a segment's frames from `start` on, if there is one that fits.

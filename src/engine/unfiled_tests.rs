@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::fault_tests::{append, count, open};
+use super::indexing::UNINDEXED_MOST;
 use crate::vocabulary::condition::Condition;
 use crate::vocabulary::options::Durability;
 use std::sync::atomic::Ordering;
@@ -59,7 +60,7 @@ fn what_opening_has_indexed_is_written() {
         }
     }
     let (engine, plan) = open(directory.path(), Durability::Os).unwrap();
-    assert_eq!(engine.unsealed_segments(), 0);
+    assert!(engine.unsealed_segments() <= UNINDEXED_MOST, "the others were turned into what their files hold");
     settle(&engine, 0);
     assert_eq!((count(&engine), plan.tries.load(Ordering::Relaxed)), (events, 7));
 }
