@@ -4,6 +4,7 @@ mod data;
 mod engine;
 mod engines;
 mod error;
+mod fresh;
 mod gather;
 mod limits;
 mod machine;
@@ -56,6 +57,9 @@ fn one(options: &One) -> Result<()> {
     let sizes = &options.sizes;
     let data = Data::new(sizes.events, sizes.streams, sizes.categories, sizes.payload);
     let extent = Extent { events: sizes.events, time: Duration::from_secs_f64(sizes.seconds), round: options.round };
+    if options.workload.is_some_and(Workload::fills_memory) {
+        fresh::use_once(&options.directory, sizes.events, sizes.payload)?;
+    }
     let measured = match (options.workload, options.engine) {
         (Some(workload), subject) => subject.measure(workload, &data, extent, &options.directory),
         (None, Subject::Engine(kind)) => workloads::loaded(kind, &data, &options.directory),

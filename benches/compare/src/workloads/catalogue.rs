@@ -342,6 +342,12 @@ impl Workload {
         matches!(self, Self::Append1Os | Self::AppendMoreOs | Self::Append100Os | Self::AppendWide)
     }
 
+    /// Whether it may fill memory faster than a machine gets it.
+    pub fn fills_memory(self) -> bool {
+        self.is_os()
+            || matches!(self, Self::Deferred | Self::Sustained | Self::Paced | Self::AppendLarge | Self::NewStreams)
+    }
+
     /// Whether it appends, and syncs.
     pub fn is_sync(self) -> bool {
         self.threads().is_some()
