@@ -37,8 +37,8 @@ const HOW: &str = "\
 - Bytes on disk are those of allocated blocks of all files after the store was closed, up to the last byte of each file that is
   not zero. What was set aside beyond it is listed apart as *kept ready*.
 - Memory is what opening and using the store added to the process that is anonymous; what is mapped from files is not in it.
-- What was dirty in the page cache was written out before each measurement. Before appends that are not synced, as much of the page
-  cache as they fill was filled and given back: a virtual machine's first use of memory waits for its host, whoever writes.
+- What was dirty in the page cache was written out before each measurement. Before appends that are not synced, as much of the
+  page cache as they fill was filled and given back: a virtual machine's first use of memory waits for its host, whoever writes.
 - A large or a huge store is filled with Stratalog alone: the tables say who is left out. Memory there is that of a process that
   holds nothing but the store: all of it, once 1,000 streams, one category and the whole log were read.
 - A process that is killed is one that appends until its active segment is so full, and then sends itself SIGKILL. What it wrote
