@@ -315,14 +315,17 @@ impl Engine {
         self.ask_deferred(&self.deferred.queue.due, Chore::Drain);
     }
 
-    pub(super) fn ask_flush(&self) {
-        self.ask_deferred(&self.deferred.flush_due, Chore::Flush);
+    /// Asks for a sync soon. Says whether there is a thread for it.
+    pub(super) fn ask_flush(&self) -> bool {
+        self.ask_deferred(&self.deferred.flush_due, Chore::Flush)
     }
 
-    fn ask_deferred(&self, due: &Due, chore: Chore) {
-        if !self.chores.ask_once(due, chore, Duration::ZERO) {
+    fn ask_deferred(&self, due: &Due, chore: Chore) -> bool {
+        let is_heard = self.chores.ask_once(due, chore, Duration::ZERO);
+        if !is_heard {
             self.deferred.unheard.store(true, Ordering::Release);
         }
+        is_heard
     }
 
     /// Does the chores of deferred appends, and calls callbacks, where there is no thread for it: late is better than never.
@@ -358,7 +361,9 @@ impl Engine {
         match place.map(|place| self.wait_visible(place)) {
             Some(Ok(()) | Err(AppendError::Poisoned { .. })) => {}
             // Somebody has the seat, or syncs, for long: other stores come first.
-            _ => self.ask_flush(),
+            _ => {
+                self.ask_flush();
+            }
         }
     }
 

@@ -38,6 +38,9 @@ pub(super) struct Plan {
     pub(super) create: AtomicBool,
     /// No index file can be made.
     pub(super) create_index: AtomicBool,
+    /// Who warms a file stands still as long as this is set, and says so in the other.
+    pub(super) warm_waits: AtomicBool,
+    pub(super) warming: AtomicBool,
     pub(super) syncs: AtomicUsize,
     /// How often an index file was to be made.
     pub(super) tries: AtomicUsize,
@@ -132,6 +135,13 @@ impl DiskFile for FaultyFile {
     fn store(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure> {
         Plan::check(&self.1.write, "store", ErrorKind::Other)?;
         self.0.store(offset, bytes)
+    }
+    fn warm(&self) -> Result<bool, IoFailure> {
+        while self.1.warm_waits.load(Ordering::Acquire) {
+            self.1.warming.store(true, Ordering::Release);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.0.warm()
     }
     fn sync(&self) -> Result<(), IoFailure> {
         self.1.syncs.fetch_add(1, Ordering::Relaxed);

@@ -80,7 +80,10 @@ impl Chores {
         if !engine.is_sync() {
             // The writer needs this one first.
             self.ask_once(&self.warm_due, Chore::Warm, Duration::ZERO);
-            engine.ask_flush();
+            if !engine.ask_flush() {
+                // Nobody will do it. A failure has poisoned the store, which is how appenders learn of it.
+                let _ = engine.sync_visible();
+            }
         }
         self.after_part();
     }
@@ -131,6 +134,12 @@ impl Chores {
 }
 
 impl Engine {
+    /// Asks for pages ahead of the writer.
+    #[cfg(test)]
+    pub(super) fn ask_warm(&self) {
+        self.chores.ask_once(&self.chores.warm_due, Chore::Warm, Duration::ZERO);
+    }
+
     pub(super) fn do_chore(&self, chore: Chore) {
         if self.closed.load(Ordering::Acquire) || self.poison().is_some() || self.fork.is_fork() {
             return;
@@ -289,8 +298,9 @@ impl Engine {
             }
             self.set_durable(end, revision);
             self.commit.gathering.wake_all();
-            self.tell_durable();
         }
+        // Also where there was nothing to do: who noted what it has in flight may have done so after the last sync.
+        self.tell_durable();
         Ok(self.durable_revision().get())
     }
 }

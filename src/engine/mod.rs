@@ -120,6 +120,8 @@ pub(crate) struct Engine {
     deferred: Deferred,
     /// Held by who syncs when appenders do not wait for it.
     syncing: Mutex<()>,
+    /// Held by who brings pages that will be stored into into memory, ahead of the writer: for one step.
+    warming: Mutex<()>,
     prepared: Mutex<Slot>,
     /// Held by who makes index files.
     indexing: Mutex<()>,

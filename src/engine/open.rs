@@ -303,6 +303,7 @@ fn assemble(
         commit: Commit::default(),
         deferred: Deferred::new(durable.0.pack(), options.deferred_bytes, options.append_deadline),
         syncing: Mutex::new(()),
+        warming: Mutex::new(()),
         prepared: Mutex::new(Slot::new(place.segment)),
         indexing: Mutex::new(()),
         listing: Mutex::new(()),
@@ -391,6 +392,9 @@ impl Engine {
         // So may housekeeping, to an index file: nobody else's may be in its way.
         let indexing = self.indexing.try_lock_for(self.settings.append_deadline);
         let _indexing = indexing.ok_or_else(|| AppendError::TimedOut { waited: begun.elapsed() })?;
+        // And to pages ahead of the writer: whoever opens the store next may store into them, and its zeros would come later.
+        let warming = self.warming.try_lock_for(self.settings.append_deadline);
+        let _warming = warming.ok_or_else(|| AppendError::TimedOut { waited: begun.elapsed() })?;
         *self.lock.lock() = None;
         *ended = true;
         self.deferred.run_rest();

@@ -48,6 +48,30 @@ fn a_transaction_that_is_only_staged_is_not_there_yet() {
     assert!(engine.transaction("t").unwrap().is_none(), "nor after its sync failed");
 }
 
+/// Zeros that are written later would be over what the next one to open the store has appended by then.
+#[test]
+fn a_store_is_not_closed_while_a_file_is_warmed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (engine, plan) = open_wide(directory.path(), Options::new().durability(Durability::Os));
+    plan.warm_waits.store(true, Ordering::Relaxed);
+    engine.ask_warm();
+    while !plan.warming.load(Ordering::Acquire) {
+        sleep(MILLISECOND);
+    }
+    std::thread::scope(|scope| {
+        let closing = scope.spawn(|| engine.close());
+        sleep(50 * MILLISECOND);
+        assert!(!closing.is_finished() && open_on_again(directory.path()).is_err(), "it is somebody's still");
+        plan.warm_waits.store(false, Ordering::Relaxed);
+        closing.join().unwrap().unwrap();
+    });
+    open_on_again(directory.path()).unwrap().close().unwrap();
+}
+
+fn open_on_again(path: &Path) -> Result<Arc<Engine>, OpenError> {
+    open_on(Arc::new(RealDisk::new(path).unwrap()), &Options::new())
+}
+
 #[test]
 fn no_two_sync_at_once() {
     let directory = tempfile::tempdir().unwrap();

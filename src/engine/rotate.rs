@@ -218,7 +218,11 @@ impl Engine {
         let mut steps = 0..WARM_STEPS;
         active.into_iter().chain(ready).any(|file| {
             // What fails here fails for the writer too, when it comes there and warms the file itself: that is who tells.
-            while self.may_prepare() && matches!(file.warm(), Ok(true)) {
+            let step = || {
+                let _warming = self.warming.lock();
+                self.may_prepare() && matches!(file.warm(), Ok(true))
+            };
+            while step() {
                 if steps.next().is_none() {
                     return true;
                 }
