@@ -10,6 +10,7 @@ use super::housekeeping::Chore;
 use super::queue::Queue;
 use super::seat::{Seat, Taken};
 use super::threads;
+use crate::disk::ForkGuard;
 use crate::format::digest;
 use crate::vocabulary::append::{self, Append};
 use crate::vocabulary::error::AppendError;
@@ -48,6 +49,7 @@ pub(super) struct Deferred {
     flush_due: Due,
     /// A chore was needed, and there was no thread for it.
     unheard: AtomicBool,
+    fork: ForkGuard,
 }
 
 /// What judging one needs beside its content.
@@ -85,9 +87,12 @@ impl Drop for Drained {
         if self.0.is_empty() {
             return;
         }
-        for (queued, judged) in self.0.drain(..) {
+        let settle = |(queued, judged): (Queued, Judged)| {
             queued.promise.keep(judged);
-        }
+            queued.transaction
+        };
+        // Conditions may be users' code, down to their destructors: all promises are kept before any of them runs.
+        drop(self.0.drain(..).map(settle).collect::<Vec<_>>());
     }
 }
 
@@ -110,7 +115,7 @@ impl Errands for Runner {
 
 impl Deferred {
     /// For a log that is durable up to `reached`.
-    pub(super) fn new(reached: u64, budget: u64, patience: Duration) -> Self {
+    pub(super) fn new(reached: u64, budget: u64, patience: Duration, fork: ForkGuard) -> Self {
         Self {
             queue: Queue::default(),
             board: Board::new(reached, patience),
@@ -119,6 +124,7 @@ impl Deferred {
             ledger: Mutex::default(),
             flush_due: Due::default(),
             unheard: AtomicBool::new(false),
+            fork,
         }
     }
 
@@ -190,6 +196,10 @@ impl Deferred {
 
 impl Drop for Deferred {
     fn drop(&mut self) {
+        if self.fork.is_fork() {
+            // The tickets are the parent's, and its threads may hold the locks for ever here.
+            return;
+        }
         // Of a store that was closed nobody waits any more.
         self.fail(&"the store was dropped before it could be closed".into());
         self.board.run_rest();

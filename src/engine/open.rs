@@ -274,6 +274,8 @@ fn assemble(
     if let Some(time) = builder.first_recorded_at {
         let _ = first.set(time);
     }
+    let guard = || ForkGuard::new().map_err(|error| IoFailure::new("map a page for", "the process", error));
+    let patience = options.append_deadline;
     Ok(Engine {
         #[cfg(feature = "testing")]
         found: reading.tail.clone(),
@@ -301,7 +303,7 @@ fn assemble(
         searched_in_vain: AtomicU64::default(),
         in_flight: InFlight::default(),
         commit: Commit::default(),
-        deferred: Deferred::new(durable.0.pack(), options.deferred_bytes, options.append_deadline),
+        deferred: Deferred::new(durable.0.pack(), options.deferred_bytes, patience, guard()?),
         syncing: Mutex::new(()),
         warming: Mutex::new(()),
         prepared: Mutex::new(Slot::new(place.segment)),
@@ -312,7 +314,7 @@ fn assemble(
         records: RwLock::new(builder.records),
         closed: AtomicBool::new(false),
         ended: Mutex::new(false),
-        fork: ForkGuard::new().map_err(|error| IoFailure::new("map a page for", "the process", error))?,
+        fork: guard()?,
         lock: Mutex::new(None),
         first_recorded_at: first,
         last_recorded_at: Mutex::new(builder.first_recorded_at.map(|_| chain.recorded_at)),

@@ -178,12 +178,20 @@ impl Board {
     }
 
     fn put(self: &Arc<Self>, jobs: Vec<Job>) {
-        let asks = {
-            let mut state = self.state.lock();
-            state.jobs.extend(jobs);
-            !state.jobs.is_empty() && !std::mem::replace(&mut state.asked, true)
-        };
-        if asks && !self.errands.get().is_some_and(|errands| errands.run(self)) {
+        if self.line_up(jobs) {
+            self.ask();
+        }
+    }
+
+    /// Puts jobs behind those that are there. Whether somebody is to be asked for who runs them.
+    fn line_up(&self, jobs: Vec<Job>) -> bool {
+        let mut state = self.state.lock();
+        state.jobs.extend(jobs);
+        !state.jobs.is_empty() && !std::mem::replace(&mut state.asked, true)
+    }
+
+    fn ask(self: &Arc<Self>) {
+        if !self.errands.get().is_some_and(|errands| errands.run(self)) {
             self.state.lock().asked = false;
         }
     }
@@ -334,23 +342,26 @@ impl Pledge {
                 settled.extend(self.take_settled(&mut watchers));
             }
         }
-        drop(watchers);
-        if hurries {
-            self.board.hurry();
-        }
         settled.sort_by_key(|watcher| watcher.step);
-        let mut jobs = Vec::new();
+        let (mut threads, mut jobs) = (Vec::new(), Vec::new());
         for Watcher { step, told, .. } in settled {
             match (told, self.look(step)) {
-                (Told::Thread(thread), _) => thread.unpark(),
+                (Told::Thread(thread), _) => threads.push(thread),
                 (Told::Waker(waker), _) => jobs.push(Job::Wake(waker)),
                 (Told::Callback(callback), Some(outcome)) => jobs.push(Job::Call(callback, outcome)),
                 // What has come stays: so there always is an outcome.
                 (Told::Callback(_), None) => {}
             }
         }
-        if !jobs.is_empty() {
-            self.board.put(jobs);
+        // Before anyone else can tell of the later step: what is put first is called first.
+        let asks = !jobs.is_empty() && self.board.line_up(jobs);
+        drop(watchers);
+        threads.into_iter().for_each(|thread| thread.unpark());
+        if asks {
+            self.board.ask();
+        }
+        if hurries {
+            self.board.hurry();
         }
     }
 
