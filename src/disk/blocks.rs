@@ -70,11 +70,15 @@ impl Warmth {
 
     /// Warms a few pages more. Says whether there are others.
     pub(super) fn step(&self, file: &File) -> io::Result<bool> {
+        self.step_by(|from, to| write_zeros(file, from, to))
+    }
+
+    fn step_by(&self, write: impl FnOnce(u64, u64) -> io::Result<()>) -> io::Result<bool> {
         let _warming = self.warming.lock();
         let from = self.warm.load(Ordering::Relaxed);
         let to = self.length.min(from + WIDE as u64);
         if from < to {
-            write_zeros(file, from, to)?;
+            write(from, to)?;
             // Whoever sees it stores behind the zeros.
             self.warm.store(to, Ordering::Release);
         }
@@ -133,6 +137,18 @@ mod tests {
         let warmth = Warmth::new(8_192, 0);
         assert!(warmth.reach(&file, 1).is_err() && warmth.step(&file).is_err());
         warmth.reach(&file, 0).unwrap();
+    }
+
+    #[test]
+    fn pages_are_warm_once_their_zeros_are_written_and_not_before() {
+        let warmth = Warmth::new(3 << 20, 0);
+        let more = warmth.step_by(|from, to| {
+            assert!((from, to) == (0, 2 << 20) && !warmth.is_warm(1), "who stores now stores under the zeros");
+            Ok(())
+        });
+        assert!(more.unwrap() && warmth.is_warm(2 << 20) && !warmth.is_warm(3 << 20));
+        let failed = warmth.step_by(|_, _| Err(io::ErrorKind::Other.into()));
+        assert!(failed.is_err() && !warmth.is_warm(3 << 20));
     }
 
     #[test]
