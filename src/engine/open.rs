@@ -248,6 +248,10 @@ fn knowing_nothing(store_id: &[u8; 16], options: &Options, events: u64) -> Write
     WriterCache::new(hash_seed(store_id), options.known_streams, events == 0)
 }
 
+fn guard() -> Result<ForkGuard, IoFailure> {
+    ForkGuard::new().map_err(|error| IoFailure::new("map a page for", "the process", error))
+}
+
 fn assemble(
     disk: Arc<dyn Disk>,
     options: &Options,
@@ -274,8 +278,6 @@ fn assemble(
     if let Some(time) = builder.first_recorded_at {
         let _ = first.set(time);
     }
-    let guard = || ForkGuard::new().map_err(|error| IoFailure::new("map a page for", "the process", error));
-    let patience = options.append_deadline;
     Ok(Engine {
         #[cfg(feature = "testing")]
         found: reading.tail.clone(),
@@ -303,7 +305,7 @@ fn assemble(
         searched_in_vain: AtomicU64::default(),
         in_flight: InFlight::default(),
         commit: Commit::default(),
-        deferred: Deferred::new(durable.0.pack(), options.deferred_bytes, patience, guard()?),
+        deferred: Deferred::new(durable.0.pack(), options.deferred_bytes, options.append_deadline, guard()?),
         syncing: Mutex::new(()),
         warming: Mutex::new(()),
         prepared: Mutex::new(Slot::new(place.segment)),
