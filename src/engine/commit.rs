@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const FIRST_GUESS: Duration = Duration::from_micros(300);
 /// The least and the most that a cohort is waited for.
 const GATHER: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(5));
-/// How long a waiter sleeps at most before it looks again, should all else fail.
+/// How long who does not watch sleeps at most before it looks again, should all else fail.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Who waits and who leads, and for how long.
@@ -98,20 +98,20 @@ impl Engine {
             }
             let waited = begun.elapsed();
             if waited >= deadline {
-                gathering.leave();
+                gathering.leave(&visit);
                 return Err(AppendError::Unknown { waited });
             }
             let gather_time = self.commit.gather_time();
-            let sleep = match gathering.next(&mut visit, || self.fate(place).is_some()) {
+            let (bed, most) = match gathering.next(&mut visit, || self.fate(place).is_some()) {
                 Role::Leave => continue,
                 Role::Lead => {
                     self.lead(place, deadline.saturating_sub(waited));
                     continue;
                 }
-                Role::Gather => gather_time,
-                Role::Follow => LOOK_AGAIN.min(gather_time * 4),
+                Role::Watch(bed) => (bed, gather_time),
+                Role::Follow(bed) => (bed, LOOK_AGAIN),
             };
-            std::thread::park_timeout(sleep.min(deadline.saturating_sub(waited)));
+            gathering.sleep(bed, most.min(deadline.saturating_sub(waited)));
         }
     }
 

@@ -3,13 +3,20 @@
 //! It knows no engine and no clock, so that models can run it in every order.
 
 use crate::format::place::Place;
-use crate::vocabulary::sync::{Mutex, OnceLock, Thread, current};
+use crate::vocabulary::sync::{Bell, Mutex, OnceLock};
+use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How often who watches goes on waiting when its patience is over, if others have arrived meanwhile: a large cohort takes its time.
+const EXTENSIONS: u32 = 1;
 
 /// Those who wait, and the cause for which they need wait no more.
 #[derive(Debug)]
 pub(super) struct Gathering {
     state: Mutex<State>,
+    /// What they sleep on: those of one cohort on one bell, those who come while it is led on the other.
+    bells: [Bell; 2],
     poison: OnceLock<Arc<str>>,
 }
 
@@ -20,13 +27,20 @@ struct State {
     arrived: usize,
     /// How many make the cohort complete.
     expected: usize,
+    /// Who comes now sleeps on this bell.
+    bell: usize,
     waiters: Vec<Waiter>,
+    /// The number of the next visit.
+    next: u64,
 }
 
 #[derive(Debug)]
 struct Waiter {
+    visit: u64,
     place: Place,
-    thread: Thread,
+    bell: usize,
+    /// Whether it wakes by itself, should the cohort not become complete: one does for all.
+    watches: bool,
 }
 
 /// How long the rest of a cohort is waited for.
@@ -42,13 +56,34 @@ pub(super) trait Patience {
 pub(super) struct Visit<P> {
     pub(super) place: Place,
     pub(super) patience: P,
-    /// Whether it counts among the arrived.
-    counted: bool,
+    /// Its number, once it counts among the arrived.
+    number: Option<u64>,
+    /// How many had arrived when it last looked.
+    seen: usize,
+    /// How often it may go on waiting because others have arrived since.
+    extensions: u32,
 }
 
 impl<P: Patience> Visit<P> {
     pub(super) fn new(place: Place, patience: P) -> Self {
-        Self { place, patience, counted: false }
+        Self { place, patience, number: None, seen: 0, extensions: EXTENSIONS }
+    }
+}
+
+impl<P: Patience> Visit<P> {
+    /// Whether it has waited long enough for the rest of a cohort, of which so many have arrived.
+    fn has_waited(&mut self, arrived: usize) -> bool {
+        let before = std::mem::replace(&mut self.seen, arrived);
+        if !self.patience.is_over() {
+            return false;
+        }
+        if arrived == before || self.extensions == 0 {
+            return true;
+        }
+        self.extensions -= 1;
+        self.patience.renew();
+        // It begins now.
+        self.patience.is_over()
     }
 }
 
@@ -59,47 +94,72 @@ pub(super) enum Role {
     Leave,
     /// Leads, and calls [`Gathering::end`] on every way out.
     Lead,
-    /// Sleeps until the cohort is complete, or its patience is over.
-    Gather,
-    /// Sleeps until who leads is done.
-    Follow,
+    /// Sleeps until it is woken, or its patience is over: it looks after those who sleep without an end.
+    Watch(Bed),
+    /// Sleeps until it is woken.
+    Follow(Bed),
+}
+
+/// Where to sleep, for [`Gathering::sleep`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bed {
+    bell: usize,
+    rings: u64,
 }
 
 impl Default for Gathering {
     fn default() -> Self {
-        let state = State { leading: false, arrived: 0, expected: 1, waiters: Vec::new() };
-        Self { state: Mutex::new(state), poison: OnceLock::new() }
+        let state = State { leading: false, arrived: 0, expected: 1, bell: 0, waiters: Vec::new(), next: 0 };
+        Self { state: Mutex::new(state), bells: [Bell::new(), Bell::new()], poison: OnceLock::new() }
     }
 }
 
 impl Gathering {
     /// Decides what an appender does now. Who is to sleep is on the list of those who are woken before this returns.
     ///
-    /// `is_settled` says whether its place is visible or never will be. It is asked, and it is seen whether someone leads, under
-    /// the lock that who wakes takes after settling: so no wake-up falls between the question and the list.
+    /// `is_settled` says whether its place is visible or never will be. It is asked, it is seen whether someone leads, and the
+    /// rings are counted, under the lock that who wakes takes after settling and before ringing: so no wake-up falls between the
+    /// question and the sleep.
     pub(super) fn next(&self, visit: &mut Visit<impl Patience>, is_settled: impl FnOnce() -> bool) -> Role {
         let mut state = self.state.lock();
-        remove_own(&mut state);
+        let watched = take_off(&mut state, visit.number);
         if is_settled() {
+            self.hand_over(state, watched);
             return Role::Leave;
         }
-        if !visit.counted {
-            visit.counted = true;
+        let number = *visit.number.get_or_insert_with(|| {
             state.arrived += 1;
-        }
+            state.next += 1;
+            state.next
+        });
         if state.leading {
             visit.patience.renew();
-        } else if visit.patience.is_over() || state.arrived >= state.expected {
+        } else if state.arrived >= state.expected || visit.has_waited(state.arrived) {
             state.leading = true;
+            state.bell = 1 - state.bell;
+            // Those who are here are led. Who comes from now on may be too late for that, and is looked after anew.
+            state.waiters.iter_mut().for_each(|waiter| waiter.watches = false);
             return Role::Lead;
         }
-        state.waiters.push(Waiter { place: visit.place, thread: current() });
-        if state.leading { Role::Follow } else { Role::Gather }
+        let watches = !is_watched(&state.waiters);
+        let bell = state.bell;
+        state.waiters.push(Waiter { visit: number, place: visit.place, bell, watches });
+        let bed = Bed { bell, rings: self.rings(bell) };
+        if watches { Role::Watch(bed) } else { Role::Follow(bed) }
     }
 
-    /// Takes this thread off the list of waiters.
-    pub(super) fn leave(&self) {
-        remove_own(&mut self.state.lock());
+    /// Sleeps until it is time to ask [`Gathering::next`] again, or for so long at most.
+    pub(super) fn sleep(&self, bed: Bed, most: Duration) {
+        if let Some(bell) = self.bells.get(bed.bell) {
+            bell.sleep(bed.rings, most);
+        }
+    }
+
+    /// Takes a visit off the list of waiters.
+    pub(super) fn leave<P>(&self, visit: &Visit<P>) {
+        let mut state = self.state.lock();
+        let watched = take_off(&mut state, visit.number);
+        self.hand_over(state, watched);
     }
 
     /// Ends the lead of who waited for `place`, and wakes those whose fate is settled: `visible` is read after publishing.
@@ -113,9 +173,8 @@ impl Gathering {
         state.expected = done.len() + usize::from(place <= visible) + rest.len();
         state.waiters = rest;
         drop(state);
-        for waiter in done {
-            waiter.thread.unpark();
-        }
+        // Whoever slept on because one of these watched sleeps on the same bell.
+        self.wake(&done);
     }
 
     /// Whether someone writes and syncs now.
@@ -126,9 +185,7 @@ impl Gathering {
     /// Wakes everyone, to look at what has changed.
     pub(super) fn wake_all(&self) {
         let waiters = std::mem::take(&mut self.state.lock().waiters);
-        for waiter in waiters {
-            waiter.thread.unpark();
-        }
+        self.wake(&waiters);
     }
 
     /// The first cause for which nothing more becomes visible, if there is one.
@@ -142,11 +199,38 @@ impl Gathering {
         self.wake_all();
         cause
     }
+
+    fn rings(&self, bell: usize) -> u64 {
+        self.bells.get(bell).map_or(0, Bell::rings)
+    }
+
+    /// Wakes these, and whoever else sleeps where they do: that one looks, and sleeps on.
+    fn wake(&self, waiters: &[Waiter]) {
+        for (number, bell) in self.bells.iter().enumerate() {
+            if waiters.iter().any(|waiter| waiter.bell == number) {
+                bell.ring();
+            }
+        }
+    }
+
+    /// Leaves the list. Where nobody looks after those who sleep any more, they are woken: one of them does then.
+    fn hand_over(&self, state: impl Deref<Target = State>, unwatched: bool) {
+        let bell = state.waiters.first().filter(|_| unwatched).map(|waiter| waiter.bell);
+        drop(state);
+        if let Some(bell) = bell.and_then(|bell| self.bells.get(bell)) {
+            bell.ring();
+        }
+    }
 }
 
-fn remove_own(state: &mut State) {
-    let own = current().id();
-    state.waiters.retain(|waiter| waiter.thread.id() != own);
+fn is_watched(waiters: &[Waiter]) -> bool {
+    waiters.iter().any(|waiter| waiter.watches)
+}
+
+/// Takes a visit off the list. Says whether it looked after the others.
+fn take_off(state: &mut State, visit: Option<u64>) -> bool {
+    let Some(place) = state.waiters.iter().position(|waiter| Some(waiter.visit) == visit) else { return false };
+    state.waiters.remove(place).watches
 }
 
 /// Steps that broken twins do apart, or too late.
@@ -157,8 +241,19 @@ impl Gathering {
         self.poison.get_or_init(|| cause.into());
     }
 
-    /// Puts this thread on the list, and looks at nothing.
-    pub(super) fn list(&self, place: Place) {
-        self.state.lock().waiters.push(Waiter { place, thread: current() });
+    /// Wakes those who sleep there, for no reason.
+    pub(super) fn ring(&self, bed: Bed) {
+        if let Some(bell) = self.bells.get(bed.bell) {
+            bell.ring();
+        }
+    }
+
+    /// Puts a visit on the list that was on it, and looks at nothing but how often the bell has rung.
+    pub(super) fn list<P>(&self, visit: &Visit<P>) -> Bed {
+        let mut state = self.state.lock();
+        let bell = state.bell;
+        let number = visit.number.unwrap_or_default();
+        state.waiters.push(Waiter { visit: number, place: visit.place, bell, watches: false });
+        Bed { bell, rings: self.rings(bell) }
     }
 }

@@ -3,20 +3,22 @@
 //! Mirrored by hand, because what it stands for holds maps, deadlines and files: `Engine::append` and `take_seat` (append, seat),
 //! `wait_visible`, `fate`, `lead` and `commit_batch` (commit), `sync_visible` (housekeeping), `flush_staged` and `rotate`
 //! (rotate), `end` and `seal` (open).
-//! Nobody here has a clock. Who would sleep until a time is woken when the sleep could end by it at the earliest: so a wake-up
-//! that the engine owes is never made up for by a timer.
+//! Nobody here has a clock. Who watches over a cohort, and so has a timer, is woken when its sleep could end by that at the earliest,
+//! and only if its place is not visible; everyone else sleeps until the gathering wakes them. So no wake-up that is owed is made
+//! up for by a timer.
 
 #[cfg(loom)]
 mod loom_models;
 #[cfg(shuttle)]
 mod shuttle_models;
 
-use super::gathering::{Gathering, Patience, Role, Visit};
+use super::gathering::{Bed, Gathering, Patience, Role, Visit};
 use super::horizon::Horizon;
 use crate::format::place::Place;
 use crate::vocabulary::mark::Mark;
-use crate::vocabulary::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Thread, current, park};
+use crate::vocabulary::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(loom)]
 use loom::thread::yield_now;
@@ -134,8 +136,8 @@ pub(super) struct Small {
     /// Something was lost, and nobody has been told.
     lost: AtomicBool,
     pub(super) disk: Mutex<Vec<Written>>,
-    /// Who may sleep until a time, and for which place. Checkers do not look into it.
-    timers: std::sync::Mutex<Vec<(Place, Thread)>>,
+    /// Who sleeps and has a timer, for which place. Checkers do not look into it.
+    timers: std::sync::Mutex<Vec<(Place, Bed)>>,
 }
 
 /// Patience without a clock: over when it is asked for the second time.
@@ -215,7 +217,6 @@ impl Small {
 
     /// `Engine::wait_visible`.
     fn wait_visible(&self, place: Place) -> Fate {
-        self.timers.lock().unwrap().push((place, current()));
         let mut visit = Visit::new(place, Once(false));
         loop {
             if let Some(fate) = self.fate(place) {
@@ -230,14 +231,8 @@ impl Small {
             match role {
                 Role::Leave => {}
                 Role::Lead => self.lead(place),
-                Role::Gather => yield_now(),
-                Role::Follow => {
-                    if self.has(LISTED_TOO_LATE) {
-                        self.gathering.leave();
-                        self.gathering.list(place);
-                    }
-                    park();
-                }
+                Role::Watch(bed) => self.watch(place, bed),
+                Role::Follow(bed) => self.gathering.sleep(self.listed(&visit, bed), Duration::MAX),
             }
         }
     }
@@ -271,14 +266,34 @@ impl Small {
         self.ring(self.horizon.end());
     }
 
-    /// Wakes those whose place is not visible: for them alone, a timer may end the sleep.
+    /// Where to sleep; a twin takes itself off the list, and is on it again too late.
+    fn listed(&self, visit: &Visit<Once>, bed: Bed) -> Bed {
+        if !self.has(LISTED_TOO_LATE) {
+            return bed;
+        }
+        self.gathering.leave(visit);
+        self.gathering.list(visit)
+    }
+
+    /// Sleeps with a timer while someone leads; else the timer may end the sleep at any time.
+    fn watch(&self, place: Place, bed: Bed) {
+        self.timers.lock().unwrap().push((place, bed));
+        if self.gathering.is_led() {
+            self.gathering.sleep(bed, Duration::MAX);
+        } else {
+            yield_now();
+        }
+        self.timers.lock().unwrap().retain(|timer| *timer != (place, bed));
+    }
+
+    /// Lets the timers end the sleeps of those whose place is not visible.
     fn ring(&self, visible: Place) {
         if self.gathering.poison().is_some() {
             return;
         }
         let timers = self.timers.lock().unwrap().clone();
-        for (_, thread) in timers.iter().filter(|(place, _)| *place > visible) {
-            thread.unpark();
+        for (_, bed) in timers.iter().filter(|(place, _)| *place > visible) {
+            self.gathering.ring(*bed);
         }
     }
 

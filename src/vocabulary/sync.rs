@@ -20,12 +20,14 @@ mod real {
     }
 }
 
+mod bell;
 #[cfg(any(loom, shuttle))]
 mod checked;
 #[cfg(all(test, loom))]
 pub(crate) mod proof;
 
-#[cfg(all(test, any(loom, shuttle)))]
+pub(crate) use bell::Bell;
+#[cfg(all(test, loom))]
 pub(crate) use checked::park;
 #[cfg(any(loom, shuttle))]
 pub(crate) use checked::{

@@ -27,7 +27,6 @@ pub(crate) use std::sync::atomic::Ordering;
 #[cfg(loom)]
 mod parking {
     use loom::sync::{Condvar, Mutex};
-    use loom::thread::ThreadId;
     use std::sync::{Arc, PoisonError};
 
     #[derive(Debug)]
@@ -42,19 +41,14 @@ mod parking {
 
     #[derive(Debug, Clone)]
     pub(crate) struct Thread {
-        id: ThreadId,
         token: Arc<Token>,
     }
 
     pub(crate) fn current() -> Thread {
-        Thread { id: loom::thread::current().id(), token: TOKEN.with(Arc::clone) }
+        Thread { token: TOKEN.with(Arc::clone) }
     }
 
     impl Thread {
-        pub(crate) fn id(&self) -> ThreadId {
-            self.id
-        }
-
         pub(crate) fn unpark(&self) {
             *self.token.is_there.lock().unwrap_or_else(PoisonError::into_inner) = true;
             self.token.given.notify_one();
