@@ -1,5 +1,4 @@
-//! Tests: what is kept of a segment's parts makes the index of the whole segment, the same as reading all of it again; and what
-//! does not fit is not used.
+//! Tests: what is kept of a segment's parts makes the index of the whole, and what does not fit is not used.
 
 use super::Engine;
 use super::fault_tests::{FaultyDisk, Plan, append};

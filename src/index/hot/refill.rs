@@ -1,5 +1,6 @@
-//! Entering stored frames into an index: names lent as their bytes, and what an event has in common with the one before it, in
-//! whatever frame, looked up once.
+//! Entering stored frames into an index.
+//!
+//! Names are lent as their bytes, and what an event has in common with the one before it, in whatever frame, is looked up once.
 
 use super::{EntryNumbers, HotIndex, IndexFull, entered};
 use crate::index::dictionary::Dictionary;
