@@ -155,6 +155,7 @@ mod tests {
             names.shared_prefix()
         };
         assert_eq!((shared(&[]), shared(&["abc"]), shared(&["abc", ""])), (0, 3, 0));
+        assert_eq!((shared(&["abc-1", "abx", "abc-2"]), shared(&["abc", "", "abc-1"])), (2, 0));
         assert_eq!((shared(&["abc-1", "abc-2", "abd"]), shared(&["ab", "abc"]), shared(&["abc", "ab"])), (2, 2, 2));
     }
 }
