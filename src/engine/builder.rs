@@ -12,14 +12,17 @@ use crate::format::frame::{Kind, verify_whole};
 use crate::format::place::{Place, aligned};
 use crate::format::segment_header::SegmentHeader;
 use crate::index::sealed::{Covers, IndexBytes, SealedIndex};
-use crate::index::{Addition, PartIndex};
+use crate::index::{PartIndex, Recent, StoredEvent};
 use crate::log::{Visitor, index_name};
 use crate::segment::{Chain, Start};
 use crate::vocabulary::error::IoFailure;
-use crate::vocabulary::event::EventRef;
+use crate::vocabulary::event::{Parts, Span};
 use crate::vocabulary::time::Timestamp;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+
+/// Events of a frame whose room is kept for the next one.
+const ROOM_KEPT: usize = 1_024;
 
 /// What was built.
 pub(super) struct Built {
@@ -39,6 +42,9 @@ pub(super) struct Builder<'p> {
     filled: VecDeque<(usize, u64)>,
     pub(super) records: Records,
     seed: IdSeed,
+    /// Room for the events of a frame.
+    parts: Vec<Parts>,
+    recent: Recent,
     pub(super) first_recorded_at: Option<Timestamp>,
     pub(super) events: u64,
     /// What opening has no use for, and a store as it was written does not have: where it was first seen, and what it is.
@@ -63,6 +69,8 @@ impl<'p> Builder<'p> {
             filled: VecDeque::new(),
             records: Records::new(),
             seed: IdSeed::of(&[0; 16]),
+            parts: Vec::new(),
+            recent: Recent::default(),
             first_recorded_at: None,
             events: 0,
             odd: None,
@@ -82,10 +90,10 @@ impl<'p> Builder<'p> {
         self
     }
 
-    fn next_position(&self, event: &EventRef<'_>) -> u64 {
+    fn next_position(&self, (category, stream): (&str, &str)) -> u64 {
         let found = self.segments.iter().rev().find_map(|segment| {
             let index = segment.index().hot()?;
-            Some(index.next_position(index.stream(event.category(), event.stream())?))
+            Some(index.next_position(index.stream(category, stream)?))
         });
         found.unwrap_or(0)
     }
@@ -182,27 +190,28 @@ impl Visitor for Builder<'_> {
         if frame.header.kind != Kind::Transaction {
             return Ok(());
         }
-        let mut names = NameCache::default();
-        let mut events = Vec::with_capacity(frame.header.count as usize);
-        for index in 0..frame.header.count {
-            let parts = frame.event(index, self.seed, None, &mut names).map_err(|_| "an event makes no sense")?;
-            events.push(EventRef { data: frame.bytes, parts });
-        }
+        // All of it is made sure of before any of it is entered.
+        self.decode(frame)?;
         frame.sections.attributes(frame.bytes).ok_or("the transaction's attributes make no sense")?;
         let records = frame.sections.records(frame.bytes).ok_or("the system records make no sense")?;
-        if self.thorough && !self.positions_follow(&events) {
+        let events = self.parts.get(..frame.header.count as usize).unwrap_or_default();
+        if self.thorough && !self.positions_follow(frame.bytes, events) {
             let what = "an event's position does not follow that of the one before it in its stream";
             self.odd.get_or_insert((place, what));
         }
         let Some(segment) = self.segments.last() else {
             return Err("a frame stands before its segment begins");
         };
-        let additions = events
-            .iter()
-            .map(|event| Addition::new(event.category(), event.stream(), event.name(), event.parts.position));
+        let stored = events.iter().map(|event| StoredEvent {
+            category: event.category.of(frame.bytes),
+            stream: event.stream.of(frame.bytes),
+            name: event.name.of(frame.bytes),
+            position: event.position,
+        });
         let id = frame.sections.id_text(frame.bytes);
         let index = segment.index().hot().ok_or("a frame stands where its segment's are complete")?;
-        index.add(place.offset, id, additions).map_err(|_| "the segment holds more than an index can")?;
+        let added = index.add_stored(place.offset, id, stored, &mut self.recent);
+        added.map_err(|_| "the segment holds more than an index can")?;
         apply(&mut self.records, &records);
         self.events += events.len() as u64;
         if !events.is_empty() {
@@ -223,12 +232,30 @@ impl Visitor for Builder<'_> {
 }
 
 impl Builder<'_> {
-    fn positions_follow(&self, events: &[EventRef<'_>]) -> bool {
+    /// Finds the frame's events, which the scan has verified.
+    fn decode(&mut self, frame: &FrameView<'_>) -> Result<(), &'static str> {
+        let count = frame.header.count as usize;
+        // What a frame of very many took is not kept.
+        if self.parts.len() > count.max(ROOM_KEPT) {
+            self.parts = Vec::new();
+        }
+        if self.parts.len() < count {
+            self.parts.resize_with(count, Parts::default);
+        }
+        let mut names = NameCache::default();
+        for (index, parts) in (0..frame.header.count).zip(&mut self.parts) {
+            frame.read(index, self.seed, None, &mut names, parts).map_err(|_| "an event makes no sense")?;
+        }
+        Ok(())
+    }
+
+    fn positions_follow(&self, data: &[u8], events: &[Parts]) -> bool {
         let mut next = std::collections::HashMap::new();
-        for event in events {
-            let key = (event.category(), event.stream());
-            let expected = *next.entry(key).or_insert_with(|| self.next_position(event));
-            if event.parts.position != expected {
+        for parts in events {
+            let text = |span: Span| std::str::from_utf8(span.of(data)).unwrap_or_default();
+            let key = (text(parts.category), text(parts.stream));
+            let expected = *next.entry(key).or_insert_with(|| self.next_position(key));
+            if parts.position != expected {
                 return false;
             }
             next.insert(key, expected.saturating_add(1));

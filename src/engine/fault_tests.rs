@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What is to fail from now on, and how often a sync was asked for.
@@ -42,6 +42,8 @@ pub(super) struct Plan {
     pub(super) warm_waits: AtomicBool,
     pub(super) warming: AtomicBool,
     pub(super) syncs: AtomicUsize,
+    /// How many bytes were read by system calls.
+    pub(super) read: AtomicU64,
     /// How often an index file was to be made.
     pub(super) tries: AtomicUsize,
     /// What was done to which file, in order.
@@ -125,6 +127,7 @@ impl DiskFile for FaultyFile {
         self.0.length()
     }
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), IoFailure> {
+        self.1.read.fetch_add(buffer.len() as u64, Ordering::Relaxed);
         self.0.read_at(offset, buffer)
     }
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure> {

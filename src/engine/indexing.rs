@@ -5,18 +5,12 @@
 
 use super::Engine;
 use super::live::LiveSegment;
-use crate::disk::DiskFile;
-use crate::format::decode::{FrameCheck, FrameView, NameCache};
-use crate::format::event_id::IdSeed;
-use crate::format::frame::Kind;
+use super::making::{Fault, Making};
 use crate::format::place::Place;
-use crate::format::segment_header::SegmentHeader;
-use crate::index::hash_seed;
-use crate::index::sealed::{Covers, IndexBuilder, IndexBytes, IndexedEvent, SealedIndex};
+use crate::index::sealed::{IndexBytes, SealedIndex};
 use crate::log::{self, index_name};
-use crate::segment::{Start, scan};
-use crate::vocabulary::error::{AppendError, IoFailure};
-use crate::vocabulary::event::{EventId, EventRef, IdRepr};
+use crate::segment::Start;
+use crate::vocabulary::error::AppendError;
 use std::sync::Arc;
 
 /// Segments without an index file that there may be beside the one in use, before the writer is made to wait.
@@ -25,97 +19,6 @@ pub(super) const UNINDEXED_MOST: usize = 4;
 pub(super) const PART_BYTES: u64 = 16 << 20;
 /// Parts of a segment of the greatest length, at least.
 pub(super) const PARTS_A_SEGMENT: u64 = 4;
-
-/// Why frames cannot be indexed.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// They cannot be read.
-    Unreadable(IoFailure),
-    /// They are not what they must be.
-    Damaged { offset: u64, what: String },
-}
-
-/// Bytes of frames that are read before who makes an index looks whether something else is wanted sooner.
-const LOOK_AROUND: u64 = 4 << 20;
-
-/// Reads the frames from `start` up to `end`, verifies them, and builds their index: the bytes of its file. Does what is to be
-/// done `meanwhile` every few MiB.
-pub(super) fn build(
-    file: &dyn DiskFile,
-    header: &SegmentHeader,
-    start: &Start,
-    end: u64,
-    meanwhile: &dyn Fn(),
-) -> Result<Vec<u8>, Fault> {
-    let seed = IdSeed::of(&header.store_id);
-    let mut builder = IndexBuilder::new(hash_seed(&header.store_id), start.chain.sequence);
-    let mut chain = start.chain;
-    let fault = |offset, what: &str| Fault::Damaged { offset, what: what.into() };
-    let mut first_recorded_at = None;
-    let mut last = start.offset;
-    let mut looked = start.offset;
-    let scanned = scan(file, header, start, end, &mut chain, &mut |place, frame, _| {
-        last = place.offset;
-        if last - looked >= LOOK_AROUND {
-            looked = last;
-            meanwhile();
-        }
-        if frame.header.kind != Kind::Transaction {
-            return Ok(());
-        }
-        if frame.header.count > 0 {
-            first_recorded_at.get_or_insert(frame.header.recorded_at);
-        }
-        add(&mut builder, place, frame, seed)
-    })
-    .map_err(Fault::Unreadable)?;
-    if scanned.offset != end {
-        return Err(fault(scanned.offset, scanned.stop.what()));
-    }
-    let covers = Covers {
-        store_id: header.store_id,
-        segment: header.number,
-        salt: header.salt,
-        from: start.offset,
-        end,
-        last,
-        base: start.chain.sequence,
-        count: builder.count(),
-        transactions: builder.transactions(),
-        chain,
-        first_recorded_at,
-    };
-    builder.finish(&covers).map_err(|too_large| fault(start.offset, &too_large.to_string()))
-}
-
-fn add(builder: &mut IndexBuilder, place: Place, frame: &FrameView<'_>, seed: IdSeed) -> Result<(), &'static str> {
-    // The scan has verified every event.
-    let unchecked: Option<FrameCheck> = None;
-    let mut names = NameCache::default();
-    let mut ids: Vec<Option<EventId>> = Vec::with_capacity(frame.header.count as usize);
-    let mut events = Vec::with_capacity(frame.header.count as usize);
-    for index in 0..frame.header.count {
-        let parts = frame.event(index, seed, unchecked, &mut names).map_err(|_| "an event makes no sense")?;
-        let event = EventRef { data: frame.bytes, parts };
-        let made = seed.make(frame.header.sequence + u64::from(index), frame.header.recorded_at);
-        // An id that follows from the event's number need not be looked up.
-        ids.push(Some(event.id()).filter(|id| id.0 != IdRepr::Uuid(made)));
-        events.push(event);
-    }
-    let indexed = events.iter().zip(&ids).map(|(event, id)| IndexedEvent {
-        category: event.category(),
-        stream: event.stream(),
-        name: event.name(),
-        position: event.position().get(),
-        occurred_at: event.occurred_at(),
-        id: id.as_ref(),
-    });
-    let records = frame.sections.records(frame.bytes).ok_or("the system records make no sense")?;
-    let id = frame.sections.id_text(frame.bytes);
-    builder
-        .add(place.offset, id, frame.header.recorded_at, &records, indexed)
-        .map_err(|_| "the frames are too much for one index")
-}
 
 /// What is to be indexed next.
 enum Work {
@@ -160,12 +63,14 @@ impl Engine {
     /// # Errors
     /// [`AppendError::Poisoned`] when making its frames durable first fails.
     pub(super) fn index_next(&self, may_wait: bool, meanwhile: &dyn Fn()) -> Result<Indexed, AppendError> {
-        let Some(_indexing) = self.indexing.try_lock_for(self.settings.append_deadline) else {
+        let Some(mut indexing) = self.indexing.try_lock_for(self.settings.append_deadline) else {
             return Ok(Indexed::All);
         };
-        let Some(work) = self.next_to_index().filter(|_| self.poison().is_none()) else {
+        if self.poison().is_some() {
+            *indexing = None;
             return Ok(Indexed::All);
-        };
+        }
+        let Some(work) = self.next_to_index() else { return Ok(Indexed::All) };
         let Some(end) = work.parts().last().and_then(|part| part.sealed_end.get().copied()) else {
             return Ok(Indexed::All);
         };
@@ -177,7 +82,7 @@ impl Engine {
                 return Ok(Indexed::NotDurable);
             }
             if may_wait || !self.chores.are_heard() {
-                self.sync_visible()?;
+                self.sync_visible().inspect_err(|_| *indexing = None)?;
             } else {
                 // Another thread waits for the disk, and asks again for the index then.
                 self.ask_flush();
@@ -190,7 +95,11 @@ impl Engine {
             // Whoever comes next would fail too: another is tried when something else asks for it.
             return Ok(if self.file_again(only, bytes, end) { Indexed::One } else { Indexed::All });
         }
-        self.index_parts(&first, work.parts(), end, meanwhile);
+        let made = match &work {
+            Work::Part(part) => index_part(&mut indexing, part, end, meanwhile),
+            Work::Whole(_) => index_whole(indexing.take(), &first, end, meanwhile),
+        };
+        self.put_index(&first, work.parts(), end, made);
         if let Work::Whole(_) = work {
             first.let_go();
         }
@@ -230,10 +139,10 @@ impl Engine {
         unfiled
     }
 
-    /// Indexes the frames of `parts`, which begin with `first`, up to `end`, and puts one part in their place.
-    fn index_parts(&self, first: &Arc<LiveSegment>, parts: &[Arc<LiveSegment>], end: u64, meanwhile: &dyn Fn()) {
+    /// Puts one part in the place of `parts`, which begin with `first`: with the index that was made of their frames up to `end`.
+    fn put_index(&self, first: &Arc<LiveSegment>, parts: &[Arc<LiveSegment>], end: u64, made: Result<Vec<u8>, Fault>) {
         let header = &first.header;
-        let kept = match build(&*first.file, header, &first.start, end, meanwhile) {
+        let kept = match made {
             Ok(bytes) => self.keep(first, bytes),
             // The log is damaged, or the frames are too much for one index: what there is goes on serving.
             Err(_) => None,
@@ -342,4 +251,45 @@ impl Engine {
         let _listing = self.listing.lock();
         self.horizon.extend(Arc::clone(part));
     }
+}
+
+/// The index of a part's frames. What is `kept` is the index of all frames of a segment up to a part's end: it grows by this
+/// part's, so that they need not be read again once the segment is complete.
+pub(super) fn index_part(
+    kept: &mut Option<Box<Making>>,
+    part: &LiveSegment,
+    end: u64,
+    meanwhile: &dyn Fn(),
+) -> Result<Vec<u8>, Fault> {
+    let header = &part.header;
+    // Where there are parts between them it stays as it is: what it has is right, and the others are read in the end.
+    let before = kept.take().filter(|kept| kept.is_of(header));
+    let (before, apart) = match before {
+        Some(before) if before.is_followed_by(header, &part.start) => (Some(before), None),
+        other => (None, other),
+    };
+    let mut making = before.as_ref().map_or_else(|| Making::new(header, &part.start), |before| before.following());
+    making.read_on(&*part.file, end, meanwhile)?;
+    let bytes = making.finish()?;
+    *kept = match before {
+        Some(mut before) => before.absorb(&making).ok().map(|()| before),
+        None if part.begins_segment() => Some(Box::new(making)),
+        None => apart,
+    };
+    Ok(bytes)
+}
+
+/// The index of all frames of a segment, which begin with `first` and end at `end`. Those that what was `kept` has are not read
+/// again.
+pub(super) fn index_whole(
+    kept: Option<Box<Making>>,
+    first: &LiveSegment,
+    end: u64,
+    meanwhile: &dyn Fn(),
+) -> Result<Vec<u8>, Fault> {
+    let header = &first.header;
+    let kept = kept.filter(|kept| kept.leads_to(header, &first.start, end));
+    let mut making = kept.unwrap_or_else(|| Box::new(Making::new(header, &first.start)));
+    making.read_on(&*first.file, end, meanwhile)?;
+    making.finish()
 }

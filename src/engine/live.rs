@@ -1,6 +1,6 @@
 //! A part of the log that is in use: frames of one segment, the file and the map that they are in, and their index.
 
-use super::indexing::{self, Fault};
+use super::making::{self, Fault};
 use crate::disk::{DiskFile, Region};
 use crate::format::frame::{FrameHeader, TABLE_HEADER_BYTES};
 use crate::format::segment_header::SegmentHeader;
@@ -169,7 +169,7 @@ impl LiveSegment {
         if self.index.hot().is_none() {
             return self;
         }
-        let Ok(bytes) = indexing::build(&*self.file, &self.header, &self.start, end, &|| ()) else { return self };
+        let Ok(bytes) = making::build(&*self.file, &self.header, &self.start, end) else { return self };
         let header = &self.header;
         match SealedIndex::open(IndexBytes::Heap(bytes), &header.store_id, header.number, header.salt) {
             Ok(sealed) => Self { index: PartIndex::Sealed(Box::new(sealed)), ..self },
@@ -184,11 +184,10 @@ impl LiveSegment {
             return Ok(again);
         }
         let end = self.sealed_end.get().copied().unwrap_or_else(|| self.region.published());
-        let bytes =
-            indexing::build(&*self.file, &self.header, &self.start, end, &|| ()).map_err(|fault| match fault {
-                Fault::Unreadable(failure) => NoAnswer::Io(failure),
-                Fault::Damaged { offset, what } => NoAnswer::Corrupt(self.corruption(offset, what)),
-            })?;
+        let bytes = making::build(&*self.file, &self.header, &self.start, end).map_err(|fault| match fault {
+            Fault::Unreadable(failure) => NoAnswer::Io(failure),
+            Fault::Damaged { offset, what } => NoAnswer::Corrupt(self.corruption(offset, what)),
+        })?;
         let header = &self.header;
         let sealed = SealedIndex::open(IndexBytes::Heap(bytes), &header.store_id, header.number, header.salt)
             .map_err(|unusable| NoAnswer::Corrupt(self.corruption(0, unusable.to_string())))?;

@@ -32,6 +32,9 @@ mod indexing;
 mod lane;
 mod lists;
 mod live;
+mod making;
+#[cfg(test)]
+mod making_tests;
 #[cfg(all(test, any(loom, shuttle)))]
 mod model;
 mod numbers;
@@ -123,8 +126,8 @@ pub(crate) struct Engine {
     /// Held by who brings pages that will be stored into into memory, ahead of the writer: for one step.
     warming: Mutex<()>,
     prepared: Mutex<Slot>,
-    /// Held by who makes index files.
-    indexing: Mutex<()>,
+    /// Held by who makes index files: the index of the frames of the segment in use whose parts have one, if it is known.
+    indexing: Mutex<Option<Box<making::Making>>>,
     /// Held by who changes the list of segments.
     listing: Mutex<()>,
     chores: Chores,

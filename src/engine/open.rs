@@ -309,7 +309,7 @@ fn assemble(
         syncing: Mutex::new(()),
         warming: Mutex::new(()),
         prepared: Mutex::new(Slot::new(place.segment)),
-        indexing: Mutex::new(()),
+        indexing: Mutex::new(None),
         listing: Mutex::new(()),
         hash_seed: hash_seed(&store_id),
         chores: Chores::default(),
@@ -395,7 +395,8 @@ impl Engine {
         }
         // So may housekeeping, to an index file: nobody else's may be in its way.
         let indexing = self.indexing.try_lock_for(self.settings.append_deadline);
-        let _indexing = indexing.ok_or_else(|| AppendError::TimedOut { waited: begun.elapsed() })?;
+        let mut indexing = indexing.ok_or_else(|| AppendError::TimedOut { waited: begun.elapsed() })?;
+        *indexing = None;
         // And to pages ahead of the writer: whoever opens the store next may store into them, and its zeros would come later.
         let warming = self.warming.try_lock_for(self.settings.append_deadline);
         let _warming = warming.ok_or_else(|| AppendError::TimedOut { waited: begun.elapsed() })?;

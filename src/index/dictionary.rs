@@ -44,6 +44,11 @@ impl Label {
         self.key.get().map(Name::bytes).unwrap_or_default()
     }
 
+    /// The hash given when the name was added.
+    pub(super) fn hash(&self) -> u64 {
+        self.hash.load(Ordering::Relaxed)
+    }
+
     /// The owner given when the name was added.
     pub(super) fn owner(&self) -> u32 {
         self.owner.load(Ordering::Relaxed)

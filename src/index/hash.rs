@@ -14,13 +14,13 @@ pub(crate) fn hash_seed(store_id: &[u8; 16]) -> u64 {
 }
 
 /// The category's half of a stream's or an event id's hash.
-pub(crate) fn category_hash(seed: u64, category: &str) -> u64 {
-    xxh3_64_with_seed(category.as_bytes(), seed)
+pub(crate) fn category_hash(seed: u64, category: impl AsRef<[u8]>) -> u64 {
+    xxh3_64_with_seed(category.as_ref(), seed)
 }
 
 /// The hash of a stream whose category's half is known.
-pub(crate) fn hash_in_category(seed: u64, category_hash: u64, stream: &str) -> u64 {
-    xxh3_64_with_seed(stream.as_bytes(), seed ^ category_hash)
+pub(crate) fn hash_in_category(seed: u64, category_hash: u64, stream: impl AsRef<[u8]>) -> u64 {
+    xxh3_64_with_seed(stream.as_ref(), seed ^ category_hash)
 }
 
 /// The hash of a stream.
@@ -29,8 +29,8 @@ pub(crate) fn stream_hash(seed: u64, category: &str, stream: &str) -> u64 {
 }
 
 /// The hash of an event's name.
-pub(crate) fn name_hash(seed: u64, name: &str) -> u64 {
-    xxh3_64_with_seed(name.as_bytes(), seed ^ NAMES)
+pub(crate) fn name_hash(seed: u64, name: impl AsRef<[u8]>) -> u64 {
+    xxh3_64_with_seed(name.as_ref(), seed ^ NAMES)
 }
 
 /// The hash of a transaction's id.

@@ -1,5 +1,9 @@
 //! The index of one segment, in memory: built as the segment is written or recovered.
 
+mod refill;
+
+pub(crate) use refill::{Recent, StoredEvent};
+
 use super::chunks::Chunks;
 use super::dictionary::{Dictionary, Entry, Label};
 use super::hash::{category_hash, name_hash, stream_hash};
@@ -165,7 +169,8 @@ impl HotIndex {
         self.streams.len()
     }
 
-    /// Adds the events of the frame at `offset`, in order. For the writer alone. Readers see them once the revision says so.
+    /// Adds the events of the frame at `offset`, in order, in the plainest way: what the others are held against.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn add<'a>(
         &self,
         offset: u64,

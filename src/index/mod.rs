@@ -23,7 +23,7 @@ mod transactions;
 mod writer_cache;
 
 pub(crate) use hash::{hash_seed, stream_hash};
-pub(crate) use hot::{Addition, EntryId, HotIndex};
+pub(crate) use hot::{Addition, EntryId, HotIndex, Recent, StoredEvent};
 pub(crate) use part::{ListPlace, PartIndex, PostingPlace};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use postings::RunPlace;

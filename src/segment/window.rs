@@ -10,7 +10,10 @@ const AHEAD: (usize, usize) = (4 << 10, 256 << 10);
 /// Reads a file from front to back by system calls.
 pub(super) struct Window<'f> {
     file: &'f dyn DiskFile,
+    /// Never shorter than it was, so that it need not be filled with zeros again before it is read into.
     buffer: Vec<u8>,
+    /// How much of the buffer was read.
+    filled: usize,
     /// Where in the file the buffer begins.
     start: u64,
     ahead: usize,
@@ -18,7 +21,7 @@ pub(super) struct Window<'f> {
 
 impl<'f> Window<'f> {
     pub(super) fn new(file: &'f dyn DiskFile) -> Self {
-        Self { file, buffer: Vec::new(), start: 0, ahead: AHEAD.0 }
+        Self { file, buffer: Vec::new(), filled: 0, start: 0, ahead: AHEAD.0 }
     }
 
     /// The bytes from `offset` on: at least `wanted`, or all up to the end of the file if that is less.
@@ -26,20 +29,21 @@ impl<'f> Window<'f> {
         let rest = self.file.length().saturating_sub(offset);
         let wanted = usize::try_from(rest).map_or(wanted, |rest| rest.min(wanted));
         let have_from = offset.checked_sub(self.start).and_then(|skip| usize::try_from(skip).ok());
-        let have = have_from.and_then(|skip| self.buffer.len().checked_sub(skip)).unwrap_or(0);
+        let have = have_from.and_then(|skip| self.filled.checked_sub(skip)).unwrap_or(0);
         if have < wanted {
-            let kept = have_from.filter(|_| have > 0).unwrap_or(self.buffer.len());
-            self.buffer.drain(..kept.min(self.buffer.len()));
-            self.start = offset;
+            self.buffer.copy_within(self.filled - have..self.filled, 0);
+            (self.start, self.filled) = (offset, have);
             let target = usize::try_from(rest).map_or(wanted, |rest| rest.min(wanted.max(self.ahead)));
             self.ahead = AHEAD.1.min(self.ahead * 4);
-            let already = self.buffer.len();
-            self.buffer.resize(target, 0);
-            if let Some(fresh) = self.buffer.get_mut(already..) {
-                self.file.read_at(offset + already as u64, fresh)?;
+            if self.buffer.len() < target {
+                self.buffer.resize(target, 0);
+            }
+            if let Some(fresh) = self.buffer.get_mut(have..target) {
+                self.file.read_at(offset + have as u64, fresh)?;
+                self.filled = target;
             }
         }
         let skip = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX);
-        Ok(self.buffer.get(skip..).unwrap_or_default())
+        Ok(self.buffer.get(skip..self.filled).unwrap_or_default())
     }
 }

@@ -48,6 +48,26 @@ impl Names {
         self.entries.get(number as usize).map_or(0, |entry| entry.hash)
     }
 
+    /// Whether this is the name with this number.
+    pub(super) fn is(&self, number: u32, owner: u32, key: &[u8]) -> bool {
+        self.owner(number) == owner && self.key(number) == key
+    }
+
+    /// Hash, owner and bytes of every name, in the order of their numbers.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u64, u32, &[u8])> {
+        let key = |entry: &Entry| self.text.get(entry.start..entry.start + entry.length).unwrap_or_default();
+        self.entries.iter().map(move |entry| (entry.hash, entry.owner, key(entry)))
+    }
+
+    /// How many bytes all names begin with alike.
+    pub(super) fn shared_prefix(&self) -> usize {
+        let mut keys = self.all().map(|(_, _, key)| key);
+        let Some(first) = keys.next() else { return 0 };
+        keys.fold(first.len(), |shared, key| {
+            first.iter().zip(key).take(shared).take_while(|(one, other)| one == other).count()
+        })
+    }
+
     /// The number of a name, which is added if it is not there; and whether it was added.
     pub(super) fn find_or_add(&mut self, owner: u32, hash: u64, key: &[u8]) -> Result<(u32, bool), IndexTooLarge> {
         let mask = self.table.len() - 1;
@@ -55,7 +75,7 @@ impl Names {
         loop {
             let found = self.table.get(slot).copied().unwrap_or_default();
             let Some(number) = low(found).checked_sub(1) else { break };
-            if found >> 32 == hash >> 32 && self.owner(number) == owner && self.key(number) == key {
+            if found >> 32 == hash >> 32 && self.is(number, owner, key) {
                 return Ok((number, false));
             }
             slot = (slot + 1) & mask;
@@ -123,5 +143,19 @@ mod tests {
             }
             assert_eq!(names.len(), 2_000);
         }
+    }
+
+    #[test]
+    fn the_bytes_that_all_names_share_are_counted() {
+        let shared = |keys: &[&str]| {
+            let mut names = Names::new();
+            for (hash, key) in (0..).zip(keys) {
+                names.find_or_add(0, hash, key.as_bytes()).unwrap();
+            }
+            names.shared_prefix()
+        };
+        assert_eq!((shared(&[]), shared(&["abc"]), shared(&["abc", ""])), (0, 3, 0));
+        assert_eq!((shared(&["abc-1", "abx", "abc-2"]), shared(&["abc", "", "abc-1"])), (2, 0));
+        assert_eq!((shared(&["abc-1", "abc-2", "abd"]), shared(&["ab", "abc"]), shared(&["abc", "ab"])), (2, 2, 2));
     }
 }

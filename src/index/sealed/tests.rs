@@ -152,6 +152,76 @@ fn what_cannot_be_read_is_damaged() {
 }
 
 #[test]
+fn a_builder_that_takes_in_others_gives_the_same_file() {
+    for (shape, seed) in [(0, 1), (1, 2), (3, 3), (0xff, 4)] {
+        for content in [content(shape, seed, 400), Content::many(shape, seed)] {
+            let whole = content.write();
+            for frames in [1, 2, 7, 100, 100_000] {
+                assert!(content.write_by_parts(frames) == whole, "{frames} frames of shape {shape}");
+            }
+        }
+    }
+}
+
+/// Names that differ late, early, and by nothing but zeros at their ends.
+#[test]
+fn names_stand_in_the_order_of_their_bytes() {
+    let mut names: Vec<Vec<u8>> = (0..300_u16).map(|number| format!("shared-{}", number % 100).into_bytes()).collect();
+    names.extend((0..40).map(|zeros| [&b"shared-"[..], &vec![0; zeros]].concat()));
+    names.extend((0..40).map(|length| [&b"shared-12345678"[..], &vec![b'x'; length]].concat()));
+    fastrand::Rng::with_seed(4).shuffle(&mut names);
+    for others in [&[][..], &[b"other".to_vec(), Vec::new()]] {
+        names.extend_from_slice(others);
+        let mut builder = IndexBuilder::new(hash_seed(&STORE), 0);
+        for (frame, name) in (0..).zip(&names) {
+            let mut adding = builder.begin(4_096 + frame * 64, Timestamp::UNIX_EPOCH).unwrap();
+            let event = IndexedEvent {
+                category: name,
+                stream: name,
+                name,
+                position: 0,
+                occurred_at: Timestamp::UNIX_EPOCH,
+                id: None,
+            };
+            adding.event(&event).unwrap();
+            adding.finish(None, &[]);
+        }
+        let mut covers = content(0, 0, 0).covers();
+        covers.end = 4_096 + names.len() as u64 * 64;
+        // What is not in order is refused.
+        assert_eq!(sized(builder, covers).1, names.len() as u64);
+    }
+}
+
+#[test]
+fn a_builder_takes_in_nothing_but_what_follows() {
+    let mut builder = IndexBuilder::new(hash_seed(&STORE), 5);
+    let event = |position| IndexedEvent {
+        category: b"c",
+        stream: b"s",
+        name: b"n",
+        position,
+        occurred_at: Timestamp::UNIX_EPOCH,
+        id: None,
+    };
+    let add = |builder: &mut IndexBuilder| {
+        let mut adding = builder.begin(4_096, Timestamp::UNIX_EPOCH).unwrap();
+        adding.event(&event(0)).unwrap();
+        adding.finish(None, &[]);
+    };
+    let mut next = IndexBuilder::following(&builder);
+    add(&mut next);
+    add(&mut builder);
+    assert!(builder.absorb(&next).is_err(), "events came in between");
+    assert!(builder.absorb(&IndexBuilder::new(hash_seed(&STORE), 6)).is_err(), "it does not know of these");
+    assert_eq!(builder.count(), 1);
+    let mut next = IndexBuilder::following(&builder);
+    add(&mut next);
+    builder.absorb(&next).unwrap();
+    assert_eq!((builder.count(), builder.transactions()), (2, 2));
+}
+
+#[test]
 fn threads_may_share_an_index() {
     fn shared<T: Send + Sync>(_: &T) {}
     let content = Content::many(1, 2);
@@ -177,15 +247,17 @@ fn files_are_small() {
         for frame in 0..frames {
             let (stream, name) = (format!("stream-{}", random.u32(0..streams)), format!("name-{}", random.u32(0..8)));
             let event = |position| IndexedEvent {
-                category: "category",
-                stream: &stream,
-                name: &name,
+                category: b"category",
+                stream: stream.as_bytes(),
+                name: name.as_bytes(),
                 position,
                 occurred_at: Timestamp::UNIX_EPOCH,
                 id: None,
             };
             let offset = 4_096 + u64::from(frame) * 64;
-            builder.add(offset, None, Timestamp::UNIX_EPOCH, &[], (0..u64::from(events)).map(event)).unwrap();
+            let mut adding = builder.begin(offset, Timestamp::UNIX_EPOCH).unwrap();
+            (0..u64::from(events)).for_each(|position| adding.event(&event(position)).unwrap());
+            adding.finish(None, &[]);
         }
         covers.end = 4_096 + u64::from(frames) * 64;
         sized(builder, covers)

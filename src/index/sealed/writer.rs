@@ -17,8 +17,8 @@ use crate::format::transaction::put_records;
 use crate::index::hash::hash_seed;
 
 impl IndexBuilder {
-    /// The whole file. What `covers` says of events must be what was added.
-    pub(crate) fn finish(self, covers: &Covers) -> Result<Vec<u8>, IndexTooLarge> {
+    /// The whole file; more may be added afterwards, for another. What `covers` says of events must be what was added.
+    pub(crate) fn finish(&self, covers: &Covers) -> Result<Vec<u8>, IndexTooLarge> {
         debug_assert_eq!((covers.base, covers.count), (self.base, self.count()));
         debug_assert_eq!(
             (covers.transactions, covers.first_recorded_at),
@@ -40,7 +40,7 @@ impl IndexBuilder {
         ];
         let born = self.first_positions.iter().filter(|position| **position == 0).count();
         for (mut pairs, [hash_kind, number_kind, filter_kind]) in
-            [self.transactions, self.event_ids].into_iter().zip(kinds)
+            [self.transactions.clone(), self.event_ids.clone()].into_iter().zip(kinds)
         {
             pairs.sort_unstable();
             let mut ids: Vec<u64> = pairs.iter().map(|(hash, _)| *hash).collect();
@@ -142,11 +142,21 @@ fn index_of(length: usize) -> Result<u32, IndexTooLarge> {
 
 /// The names' numbers while building, in the order of what goes first, and of their bytes.
 fn order_of(names: &Names, first: impl Fn(u32) -> u32) -> Result<Vec<u32>, IndexTooLarge> {
-    let mut order: Vec<u32> = (0..index_of(names.len())?).collect();
+    let shared = names.shared_prefix();
+    let mut order: Vec<(u32, u64, u32)> = (0..index_of(names.len())?)
+        .map(|number| (first(number), leading(names.key(number).get(shared..).unwrap_or_default()), number))
+        .collect();
     order.sort_unstable_by(|one, other| {
-        first(*one).cmp(&first(*other)).then_with(|| names.key(*one).cmp(names.key(*other)))
+        // Mostly what stands behind the bytes that all share tells, and the names themselves need not be fetched.
+        let leading = (one.0, one.1).cmp(&(other.0, other.1));
+        leading.then_with(|| names.key(one.2).cmp(names.key(other.2)))
     });
-    Ok(order)
+    Ok(order.into_iter().map(|(_, _, number)| number).collect())
+}
+
+/// The first eight bytes in one number that orders as they do; what is missing counts as zeros.
+fn leading(bytes: &[u8]) -> u64 {
+    (0..8).fold(0, |sum, at| sum << 8 | u64::from(bytes.get(at).copied().unwrap_or_default()))
 }
 
 /// Who belongs to whom: members in ascending order, group by group.

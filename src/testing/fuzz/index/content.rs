@@ -146,21 +146,39 @@ impl Content {
     /// The index file.
     pub(crate) fn write(&self) -> Vec<u8> {
         let mut builder = IndexBuilder::new(hash_seed(&STORE), self.base);
-        for frame in &self.transactions {
-            let events = frame.events.iter().map(|event| IndexedEvent {
-                category: &event.category,
-                stream: &event.stream,
-                name: &event.name,
+        self.transactions.iter().for_each(|frame| frame.add_to(&mut builder));
+        assert!(builder.bytes() > 0);
+        builder.finish(&self.covers()).expect("it is little")
+    }
+
+    /// The same, by way of builders of so many frames each that one takes in.
+    #[cfg(test)]
+    pub(crate) fn write_by_parts(&self, frames: usize) -> Vec<u8> {
+        let mut builder = IndexBuilder::new(hash_seed(&STORE), self.base);
+        for part in self.transactions.chunks(frames) {
+            let mut next = IndexBuilder::following(&builder);
+            part.iter().for_each(|frame| frame.add_to(&mut next));
+            builder.absorb(&next).expect("it is little");
+        }
+        builder.finish(&self.covers()).expect("it is little")
+    }
+}
+
+impl Transaction {
+    fn add_to(&self, builder: &mut IndexBuilder) {
+        let mut adding = builder.begin(self.offset, self.recorded_at).expect("it is little");
+        for event in &self.events {
+            let event = IndexedEvent {
+                category: event.category.as_bytes(),
+                stream: event.stream.as_bytes(),
+                name: event.name.as_bytes(),
                 position: event.position,
                 occurred_at: event.occurred_at,
                 id: event.id.as_ref(),
-            });
-            builder
-                .add(frame.offset, frame.id.as_deref(), frame.recorded_at, &frame.records, events)
-                .expect("it is little");
+            };
+            adding.event(&event).expect("it is little");
         }
-        assert!(builder.bytes() > 0);
-        builder.finish(&self.covers()).expect("it is little")
+        adding.finish(self.id.as_deref(), &self.records);
     }
 }
 
