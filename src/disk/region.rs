@@ -20,15 +20,21 @@ pub(crate) struct Region {
     writable: bool,
     published: Mark,
     provided: Provided,
+    /// What the system was asked to bring in before it is touched.
+    wished: Provided,
 }
 
 /// What the bytes of a region are wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
+    /// Reading, before long.
+    Soon,
     Reading,
     Writing,
 }
 
+/// Chunks up to which what is asked for is read for itself, with nothing beside it.
+const FEW_CHUNKS: u64 = 2;
 /// Bytes that the writer asks for at once: rarely, and not so many that a sync writes much more than was appended.
 const WRITER_BYTES: u64 = 4 * CHUNK_BYTES;
 
@@ -91,12 +97,13 @@ impl Memory {
 fn ask(map: &MmapRaw, range: Range<u64>, wanted: Wanted) -> io::Result<()> {
     use memmap2::Advice;
     use rustix::io::Errno;
+    let start = usize::try_from(range.start).map_err(io::Error::other)?;
+    let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
     let advice = match wanted {
+        Wanted::Soon => Advice::WillNeed,
         Wanted::Reading => Advice::PopulateRead,
         Wanted::Writing => Advice::PopulateWrite,
     };
-    let start = usize::try_from(range.start).map_err(io::Error::other)?;
-    let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
     match map.advise_range(advice, start, length) {
         Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
         // The system's word for where a touch would be a signal.
@@ -115,16 +122,16 @@ impl Region {
     pub(super) fn map(file: &File, writable: bool) -> io::Result<Self> {
         let options = MmapOptions::new();
         let map = if writable { options.map_raw(file)? } else { options.map_raw_read_only(file)? };
-        let provided = Provided::nothing(map.len() as u64);
-        Ok(Self { map: Memory::Map(map), writable, published: Mark::new(0), provided })
+        let [provided, wished] = [(); 2].map(|()| Provided::nothing(map.len() as u64));
+        Ok(Self { map: Memory::Map(map), writable, published: Mark::new(0), provided, wished })
     }
 
     /// A copy of `bytes` on no disk, nothing of which is published yet.
     #[cfg(feature = "testing")]
     pub(super) fn in_memory(bytes: &[u8]) -> Self {
         let copy = bytes.iter().map(|byte| std::sync::atomic::AtomicU8::new(*byte)).collect();
-        let provided = Provided::everything(bytes.len() as u64);
-        Self { map: Memory::Heap(copy), writable: true, published: Mark::new(0), provided }
+        let [provided, wished] = [(); 2].map(|()| Provided::everything(bytes.len() as u64));
+        Self { map: Memory::Heap(copy), writable: true, published: Mark::new(0), provided, wished }
     }
 
     /// A copy of `bytes` that are all published, as if those in `hole` could not be read.
@@ -132,8 +139,8 @@ impl Region {
     pub(crate) fn holed(bytes: &[u8], hole: Range<u64>) -> Self {
         let copy = bytes.iter().map(|byte| std::sync::atomic::AtomicU8::new(*byte)).collect();
         let length = bytes.len() as u64;
-        let provided = Provided::nothing(length);
-        Self { map: Memory::Holed(copy, hole), writable: false, published: Mark::new(length), provided }
+        let [provided, wished] = [(); 2].map(|()| Provided::nothing(length));
+        Self { map: Memory::Holed(copy, hole), writable: false, published: Mark::new(length), provided, wished }
     }
 
     /// Bytes mapped.
@@ -171,6 +178,12 @@ impl Region {
         }
     }
 
+    /// Whether the system was seen to provide what lies there, and about it.
+    #[inline]
+    pub(crate) fn is_provided(&self, offset: u64) -> bool {
+        self.provided.has(offset / CHUNK_BYTES)
+    }
+
     /// Makes sure that the system can provide the bytes of `range`, as far as it can, and gives where that ends: at the end of
     /// the range or somewhat behind it, or before, where something cannot be provided.
     #[inline]
@@ -181,6 +194,21 @@ impl Region {
             return (last + 1) * CHUNK_BYTES;
         }
         self.ask_as_far(chunks(&range)) * CHUNK_BYTES
+    }
+
+    /// Has the system begin to bring in the bytes of `range` that were not provided yet, and does not wait for them. Gives what
+    /// it was asked for, which may be somewhat more.
+    pub(crate) fn wish(&self, range: Range<u64>) -> Range<u64> {
+        let all = chunks(&(range.start.min(self.len())..range.end.min(self.len())));
+        let is_new = |chunk: &u64| !self.wished.has(*chunk) && !self.provided.has(*chunk);
+        let mut rest = all.clone();
+        while let Some(start) = rest.find(is_new) {
+            let end = rest.find(|chunk| !is_new(chunk)).unwrap_or(all.end);
+            self.wished.add(start..end);
+            // A wish that is not granted is found out by who asks for the bytes.
+            let _ = self.map.ask(start * CHUNK_BYTES..(end * CHUNK_BYTES).min(self.len()), Wanted::Soon);
+        }
+        all.start * CHUNK_BYTES..all.end * CHUNK_BYTES
     }
 
     #[cold]
@@ -212,6 +240,11 @@ impl Region {
     }
 
     fn ask_chunks(&self, chunks: Range<u64>, wanted: Wanted) -> io::Result<()> {
+        if wanted == Wanted::Reading && chunks.end - chunks.start <= FEW_CHUNKS {
+            // Read for itself: where a single touch finds nothing in memory, the system reads a hundred times as much, for those
+            // who go on from there. Who does asks for more at once.
+            self.wish(chunks.start * CHUNK_BYTES..chunks.end * CHUNK_BYTES);
+        }
         self.map.ask(chunks.start * CHUNK_BYTES..(chunks.end * CHUNK_BYTES).min(self.len()), wanted)?;
         self.provided.add(chunks);
         Ok(())
@@ -343,6 +376,25 @@ mod tests {
         region.publish(u64::MAX);
         assert_eq!(region.published(), 8_192, "the mark stays within the region");
         assert_eq!(region.slice(Range { start: 6, end: 5 }), None);
+    }
+
+    #[test]
+    fn wishes_are_made_once_and_provide_nothing() {
+        let region = Region::holed(&vec![7; 8 * CHUNK_BYTES as usize], 3 * CHUNK_BYTES..4 * CHUNK_BYTES);
+        let wished = |region: &Region| (0..8).filter(|chunk| region.wished.has(*chunk)).collect::<Vec<_>>();
+        let provided = |region: &Region| (0..8).filter(|chunk| region.provided.has(*chunk)).collect::<Vec<_>>();
+        assert_eq!(region.wish(CHUNK_BYTES + 7..CHUNK_BYTES + 8), CHUNK_BYTES..2 * CHUNK_BYTES);
+        assert_eq!((wished(&region), provided(&region)), (vec![1], vec![]));
+        // What is not granted does not matter, nor what lies beyond the end.
+        assert_eq!(region.wish(3 * CHUNK_BYTES - 1..5 * CHUNK_BYTES), 2 * CHUNK_BYTES..5 * CHUNK_BYTES);
+        assert_eq!(region.wish(7 * CHUNK_BYTES..u64::MAX), 7 * CHUNK_BYTES..8 * CHUNK_BYTES);
+        assert!(region.wish(u64::MAX - 1..u64::MAX).is_empty());
+        assert_eq!((wished(&region), provided(&region)), (vec![1, 2, 3, 4, 7], vec![]));
+        // Of what is asked for, little is wished for first, and much is not.
+        region.provide(5 * CHUNK_BYTES..7 * CHUNK_BYTES).unwrap();
+        region.provide(0..3 * CHUNK_BYTES).unwrap();
+        assert_eq!((wished(&region), provided(&region)), (vec![1, 2, 3, 4, 5, 6, 7], vec![0, 1, 2, 5, 6]));
+        assert!(region.is_provided(CHUNK_BYTES) && !region.is_provided(4 * CHUNK_BYTES));
     }
 
     /// Touching what lies behind the end of a mapped file is a signal, as it is on a disk that is gone.

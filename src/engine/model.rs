@@ -3,9 +3,9 @@
 //! Mirrored by hand, because what it stands for holds maps, deadlines and files: `Engine::append` and `take_seat` (append, seat),
 //! `wait_visible`, `fate`, `lead` and `commit_batch` (commit), `sync_visible` (housekeeping), `flush_staged` and `rotate`
 //! (rotate), `end` and `seal` (open).
-//! Nobody here has a clock. Who watches over a cohort, and so has a timer, is woken when its sleep could end by that at the earliest,
-//! and only if its place is not visible; everyone else sleeps until the gathering wakes them. So no wake-up that is owed is made
-//! up for by a timer.
+//! Nobody here has a clock. Who watches over a cohort, and so has a timer, is woken when its sleep could end by that at the
+//! earliest, and only if its place is not visible; everyone else sleeps until the gathering wakes them. So no wake-up that is
+//! owed is made up for by a timer.
 
 #[cfg(loom)]
 mod loom_models;

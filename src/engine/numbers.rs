@@ -66,7 +66,7 @@ impl List {
     /// The events that come so many after the next, as far as they are there.
     #[inline]
     pub(super) fn ahead(&self, by: Range<usize>) -> &[Item] {
-        let of = |by: usize| (self.rest.start + by).min(self.rest.end);
+        let of = |by: usize| self.rest.start.saturating_add(by).min(self.rest.end);
         self.items.get(of(by.start)..of(by.end)).unwrap_or_default()
     }
 

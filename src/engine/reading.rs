@@ -1,7 +1,7 @@
 //! Reading events: the frames that they stand in, and the events in them.
 
 use super::LiveSegment;
-use super::ahead::{Ahead, SHORT_BYTES, provided, published};
+use super::ahead::{Ahead, SHORT_BYTES, provided, published, wish_for};
 use super::numbers::{Item, List, Numbers, frame_of, gone};
 use super::snapshot::Snapshot;
 use crate::format::decode::{EventFault, FrameCheck, FrameView, NameCache};
@@ -137,6 +137,7 @@ impl Reader {
         list.ahead(0..2 * BURST).iter().for_each(prefetch);
         let (mut view, mut opened, mut check) = (FrameView::EMPTY, None, None);
         let mut here: Option<(u32, &LiveSegment, &[u8])> = None;
+        let mut wished = false;
         while let (Some(item), true) = (list.first().copied(), *left > 0) {
             if list.is_at_multiple_of(BURST) {
                 list.ahead(BURST..2 * BURST).iter().for_each(prefetch);
@@ -151,6 +152,10 @@ impl Reader {
                     (segment, published)
                 }
             };
+            if !wished && !segment.region.is_provided(item.offset) {
+                wish_for(snapshot, list.ahead(0..usize::MAX));
+                wished = true;
+            }
             let bytes = provided(segment, published, item.offset, SHORT_BYTES);
             if plain.read(bytes, item.offset, item.number, event) {
                 opened = None;
