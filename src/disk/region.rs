@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn wishes_are_made_once_and_provide_nothing() {
-        let region = Region::holed(&vec![7; 8 * CHUNK_BYTES as usize], 3 * CHUNK_BYTES..4 * CHUNK_BYTES);
+        let region = Region::holed(&vec![7; 8 * 65_536], 3 * CHUNK_BYTES..4 * CHUNK_BYTES);
         let wished = |region: &Region| (0..8).filter(|chunk| region.wished.has(*chunk)).collect::<Vec<_>>();
         let provided = |region: &Region| (0..8).filter(|chunk| region.provided.has(*chunk)).collect::<Vec<_>>();
         assert_eq!(region.wish(CHUNK_BYTES + 7..CHUNK_BYTES + 8), CHUNK_BYTES..2 * CHUNK_BYTES);

@@ -92,7 +92,7 @@ mod tests {
         let engine = open_on(Arc::new(disk), &Options::new().segment_bytes(1 << 20, 1 << 20)).unwrap();
         let real = Arc::clone(&engine.snapshot().unwrap().segments[0]);
         // Another region, of which nothing was asked for yet.
-        let region = Arc::new(Region::holed(&vec![0; 64 * NEAR as usize], 0..0));
+        let region = Arc::new(Region::holed(&vec![0; 64 << 16], 0..0));
         let segment = LiveSegment::empty(real.header.clone(), Arc::clone(&real.file), region, real.start, 0);
         let snapshot = Snapshot { revision: 0, segments: Arc::new(vec![Arc::new(segment)]) };
         let provided = |items: &[u64]| -> Vec<u64> {
