@@ -8,7 +8,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often who watches goes on waiting when its patience is over, if others have arrived meanwhile: a large cohort takes its time.
+/// How often who watches goes on waiting when its patience is over, if others have arrived meanwhile: a large cohort takes its
+/// time.
 const EXTENSIONS: u32 = 1;
 
 /// Those who wait, and the cause for which they need wait no more.
