@@ -172,10 +172,12 @@ impl Gathering {
         state.leading = false;
         state.arrived = rest.len();
         state.expected = done.len() + usize::from(place <= visible) + rest.len();
+        // Those who sleep on for want of room in the batch, or of a batch at all, may have nobody to watch for them any more.
+        let orphaned = !is_watched(&rest);
+        let bells = Self::bells_of(done.iter().chain(rest.iter().filter(|_| orphaned)));
         state.waiters = rest;
         drop(state);
-        // Whoever slept on because one of these watched sleeps on the same bell.
-        self.wake(&done);
+        self.wake(bells);
     }
 
     /// Whether someone writes and syncs now.
@@ -186,7 +188,7 @@ impl Gathering {
     /// Wakes everyone, to look at what has changed.
     pub(super) fn wake_all(&self) {
         let waiters = std::mem::take(&mut self.state.lock().waiters);
-        self.wake(&waiters);
+        self.wake(Self::bells_of(waiters.iter()));
     }
 
     /// The first cause for which nothing more becomes visible, if there is one.
@@ -205,22 +207,29 @@ impl Gathering {
         self.bells.get(bell).map_or(0, Bell::rings)
     }
 
-    /// Wakes these, and whoever else sleeps where they do: that one looks, and sleeps on.
-    fn wake(&self, waiters: &[Waiter]) {
-        for (number, bell) in self.bells.iter().enumerate() {
-            if waiters.iter().any(|waiter| waiter.bell == number) {
-                bell.ring();
+    /// Which bells these sleep on.
+    fn bells_of<'w>(waiters: impl Iterator<Item = &'w Waiter>) -> [bool; 2] {
+        let mut bells = [false; 2];
+        for waiter in waiters {
+            if let Some(bell) = bells.get_mut(waiter.bell) {
+                *bell = true;
             }
+        }
+        bells
+    }
+
+    /// Wakes everyone who sleeps on these: who has no reason to be awake sleeps on.
+    fn wake(&self, bells: [bool; 2]) {
+        for (bell, _) in self.bells.iter().zip(bells).filter(|(_, rings)| *rings) {
+            bell.ring();
         }
     }
 
     /// Leaves the list. Where nobody looks after those who sleep any more, they are woken: one of them does then.
     fn hand_over(&self, state: impl Deref<Target = State>, unwatched: bool) {
-        let bell = state.waiters.first().filter(|_| unwatched).map(|waiter| waiter.bell);
+        let bells = Self::bells_of(state.waiters.iter().filter(|_| unwatched));
         drop(state);
-        if let Some(bell) = bell.and_then(|bell| self.bells.get(bell)) {
-            bell.ring();
-        }
+        self.wake(bells);
     }
 }
 
@@ -256,5 +265,81 @@ impl Gathering {
         let number = visit.number.unwrap_or_default();
         state.waiters.push(Waiter { visit: number, place: visit.place, bell, watches: false });
         Bed { bell, rings: self.rings(bell) }
+    }
+}
+
+#[cfg(not(any(loom, shuttle)))]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    /// Never has enough, and never begins.
+    struct Endless;
+
+    impl Patience for Endless {
+        fn is_over(&mut self) -> bool {
+            false
+        }
+
+        fn renew(&mut self) {}
+    }
+
+    const PLACE: Place = Place { segment: 1, offset: 8 };
+    const NOTHING: Place = Place { segment: 0, offset: 0 };
+
+    fn visit() -> Visit<Endless> {
+        Visit::new(PLACE, Endless)
+    }
+
+    fn bed(role: Role) -> Bed {
+        match role {
+            Role::Watch(bed) | Role::Follow(bed) => bed,
+            other => panic!("{other:?} does not sleep"),
+        }
+    }
+
+    /// Whether who lay down there is awake already.
+    fn is_woken(gathering: &Gathering, bed: Bed) -> bool {
+        gathering.bells[bed.bell].rings() > bed.rings
+    }
+
+    #[test]
+    fn one_watches_and_the_others_follow_until_the_watch_goes() {
+        let gathering = Gathering::default();
+        let [mut leader, mut watch, mut follower, mut another] = [visit(), visit(), visit(), visit()];
+        assert_eq!(gathering.next(&mut leader, || false), Role::Lead);
+        assert!(matches!(gathering.next(&mut watch, || false), Role::Watch(_)));
+        let role = gathering.next(&mut follower, || false);
+        assert!(matches!(role, Role::Follow(_)));
+        let second = bed(gathering.next(&mut another, || false));
+        assert!(!is_woken(&gathering, bed(role)));
+        // One that is settled goes, or one whose time is up: the others are told, and one of them watches.
+        assert_eq!(gathering.next(&mut watch, || true), Role::Leave);
+        assert!(is_woken(&gathering, bed(role)) && is_woken(&gathering, second));
+        assert!(matches!(gathering.next(&mut follower, || false), Role::Watch(_)));
+        let second = gathering.next(&mut another, || false);
+        assert!(matches!(second, Role::Follow(_)));
+        gathering.leave(&follower);
+        assert!(is_woken(&gathering, bed(second)));
+        let begun = Instant::now();
+        gathering.sleep(bed(second), Duration::from_secs(60));
+        assert!(begun.elapsed() < Duration::from_secs(30), "who was woken before it slept does not sleep");
+    }
+
+    #[test]
+    fn whom_a_lead_leaves_behind_without_a_watch_is_woken() {
+        let gathering = Gathering::default();
+        let [mut leader, mut first, mut second] = [visit(), visit(), visit()];
+        assert_eq!(gathering.next(&mut leader, || false), Role::Lead);
+        let watch = bed(gathering.next(&mut first, || false));
+        let follower = bed(gathering.next(&mut second, || false));
+        gathering.end(PLACE, NOTHING);
+        assert!(!is_woken(&gathering, watch) && !is_woken(&gathering, follower), "one of them watches");
+        // It leads, and comes back with nothing: no seat was to be had.
+        assert_eq!(gathering.next(&mut first, || false), Role::Lead);
+        gathering.end(PLACE, NOTHING);
+        assert!(is_woken(&gathering, follower));
+        assert_eq!(gathering.next(&mut second, || false), Role::Lead, "all who are expected are here");
     }
 }

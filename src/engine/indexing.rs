@@ -97,7 +97,10 @@ impl Engine {
         }
         let made = match &work {
             Work::Part(part) => index_part(&mut indexing, part, end, meanwhile),
-            Work::Whole(_) => index_whole(indexing.take(), &first, end, meanwhile),
+            Work::Whole(_) => {
+                let kept = indexing.take_if(|making| making.is_of(&first.header));
+                index_whole(kept, &first, end, meanwhile)
+            }
         };
         self.put_index(&first, work.parts(), end, made);
         if let Work::Whole(_) = work {

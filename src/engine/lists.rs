@@ -1,5 +1,6 @@
 //! Names and figures: categories, streams, statistics.
 
+use super::making::Making;
 use super::snapshot::Snapshot;
 use super::{Engine, LiveSegment};
 use crate::index::PartIndex;
@@ -59,7 +60,9 @@ impl Engine {
                 + segments.iter().map(|part| part.index().file_bytes()).sum::<u64>()
                 + prepared,
             index_bytes: segments.iter().map(|part| part.index().bytes()).sum::<u64>()
-                + self.known_bytes.load(Ordering::Relaxed),
+                + self.known_bytes.load(Ordering::Relaxed)
+                // Not while it is in use: then it is about to become a file.
+                + self.indexing.try_lock().and_then(|kept| kept.as_deref().map(Making::bytes)).unwrap_or(0),
             index_misses: self.misses.load(Ordering::Relaxed),
             index_searches_in_vain: self.searched_in_vain.load(Ordering::Relaxed),
             first_recorded_at: self.first_recorded_at.get().copied(),

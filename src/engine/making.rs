@@ -62,6 +62,11 @@ impl Making {
         Self { header: header.clone(), start, builder, offset: start.offset, chain: start.chain, last: start.offset }
     }
 
+    /// Bytes of memory, about.
+    pub(super) fn bytes(&self) -> u64 {
+        self.builder.bytes()
+    }
+
     /// Of the frames that follow these, for [`Making::absorb`].
     pub(super) fn following(&self) -> Self {
         let start = Start { offset: self.offset, previous_end: 0, chain: self.chain };
