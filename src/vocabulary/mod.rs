@@ -1,6 +1,7 @@
 //! Floor 0: the words of the model. No input or output, no byte layout; knows no other floor.
 
 pub mod append;
+pub mod append_condition;
 pub mod attributes;
 pub mod condition;
 pub mod error;
@@ -8,6 +9,7 @@ pub mod event;
 pub(crate) mod id;
 pub mod identifier;
 pub(crate) mod json;
+pub mod limit;
 pub(crate) mod made_id;
 pub(crate) mod mark;
 pub(crate) mod moment;
@@ -18,8 +20,10 @@ pub mod payload;
 pub(crate) mod pledge;
 pub mod query;
 pub(crate) mod reentry;
+pub mod selector;
 pub(crate) mod sevens;
 pub mod stats;
+pub mod strict;
 pub(crate) mod sync;
 pub mod ticket;
 pub mod time;
