@@ -78,9 +78,13 @@ pub use vocabulary::append_condition::{
     must_exist, must_not_exist, unchanged_since,
 };
 pub use vocabulary::attributes::{AttributeValue, Attributes};
+pub use vocabulary::cloud_event::{
+    AttributeFault, CloudEvent, CloudEventError, DatabaseSource, InvalidBatch, InvalidSource,
+};
 pub use vocabulary::condition::{
     Condition, ExpectedPosition, IntoCondition, UnmetCondition, position_is, stream_exists, stream_is_empty,
 };
+pub use vocabulary::database_event::{Event, NoCloudEvent};
 pub use vocabulary::error::{
     AppendError, Corruption, Error, IoFailure, LimitExceeded, LimitedThing, OpenError, ProjectionError, ReadError,
     Result, Retry,
@@ -90,6 +94,7 @@ pub use vocabulary::identifier::{Category, Identifier, Log, Stream};
 pub use vocabulary::number::{Position, Revision, SequenceNumber};
 pub use vocabulary::options::{Durability, Limits, OpenMode, Options};
 pub use vocabulary::payload::{Codec, Data, Payload, PayloadError, PayloadKind, PayloadRef};
+pub use vocabulary::prospective_event::{EventFault, ProspectiveEvent};
 pub use vocabulary::query::ScanQuery;
 pub use vocabulary::selector::{
     BindError, EventField, EventNames, FieldValue, Operand, Selectable, Selector, SelectorError, SelectorNode,
@@ -99,6 +104,9 @@ pub use vocabulary::strict::InvalidName;
 pub use vocabulary::ticket::{Ticket, TicketFuture};
 pub use vocabulary::time::{Clock, FixedClock, InvalidTime, SteppingClock, SystemClock, Timestamp};
 pub use vocabulary::transaction::{Digest, Receipt, StoredTransaction, SystemRecord, Transaction, transaction};
+pub use vocabulary::transaction_error::{
+    ConditionFault, InvalidCondition, InvalidEvent, TransactionError, check_proposal, judge_conditions,
+};
 
 /// Compiles and runs the README's examples.
 #[cfg(doctest)]

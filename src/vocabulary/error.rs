@@ -3,12 +3,14 @@
 pub use super::limit::{LimitExceeded, LimitedThing};
 
 use super::append_condition::AppendConditionError;
+use super::cloud_event::CloudEventError;
 use super::condition::UnmetCondition;
 use super::number::{Revision, SequenceNumber};
 use super::payload::PayloadError;
 use super::selector::{BindError, SelectorError};
 use super::time::InvalidTime;
 use super::transaction::Receipt;
+use super::transaction_error::TransactionError;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -469,6 +471,12 @@ pub enum Error {
     /// An append condition is none.
     #[error(transparent)]
     AppendCondition(#[from] AppendConditionError),
+    /// A transaction was refused by a database.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    /// Something is no CloudEvent.
+    #[error(transparent)]
+    CloudEvent(#[from] CloudEventError),
 }
 
 impl Error {
@@ -476,6 +484,7 @@ impl Error {
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Append(error) if error.is_conflict())
+            || matches!(self, Self::Transaction(TransactionError::UnmetConditions(_)))
     }
 
     /// Whether an append may or may not have happened.
@@ -508,7 +517,9 @@ impl Error {
             | Self::Time(_)
             | Self::Selector(_)
             | Self::Bind(_)
-            | Self::AppendCondition(_) => Retry::Never,
+            | Self::AppendCondition(_)
+            | Self::CloudEvent(_) => Retry::Never,
+            Self::Transaction(error) => error.retry(),
         }
     }
 }

@@ -332,6 +332,8 @@ macro_rules! selectable {
     )*};
 }
 
+pub(crate) use selectable;
+
 selectable!(EventRef<'_>, StoredEvent);
 
 #[cfg(test)]

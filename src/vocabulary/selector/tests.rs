@@ -156,7 +156,25 @@ fn size_depth_and_text_are_bounded() {
     assert_eq!((long.clone() | long.clone()).check(), Ok(()));
     let limit = (long.clone() | long | Selector::name("y")).check().unwrap_err();
     assert_eq!((limit.thing, limit.actual), (LimitedThing::SelectorBytes, (1 << 20) + 1));
+    let half = || SelectorNode::Equals(FieldValue::name("x".repeat((1 << 19) + 1)));
+    let Err(SelectorError::Limit(limit)) = Selector::from_nodes(&[half(), half(), SelectorNode::Or(0, 1)]) else {
+        panic!()
+    };
+    assert_eq!((limit.thing, limit.actual), (LimitedThing::SelectorBytes, (1 << 20) + 2));
     assert!(Selector::from_nodes(&vec![SelectorNode::Equals(FieldValue::no_stream()); 4_097]).is_err());
+}
+
+#[test]
+fn verdicts_that_wait_are_kept_however_many() {
+    let event = EventNames::new("c", "", "x");
+    let (yes, no) = (Selector::name("x"), Selector::name("y"));
+    let nested = |first: &Selector, all: &Selector, join: fn(Selector, Selector) -> Selector, levels: usize| {
+        join(first.clone(), (1..levels).fold(all.clone(), |inner, _| join(all.clone(), inner)))
+    };
+    for levels in 1..200 {
+        assert!(!nested(&no, &yes, Selector::and, levels).matches(&event), "{levels}");
+        assert!(nested(&yes, &no, Selector::or, levels).matches(&event), "{levels}");
+    }
 }
 
 #[test]
