@@ -376,9 +376,16 @@ mod tests {
             .with_content_type("text/plain")
             .with_schema("urn:greeting")
             .with_attributes(Attributes::new().with("z", 7).with("a", "text").with("m", false));
-        let packed = ProspectiveEvent::new("accounts", "opened", &[1, 2]).unwrap().with_id("e");
+        let packed =
+            Payload::encode(Codec::MessagePack, &[1, 2]).unwrap().with_schema("urn:two").with_schema_version(3);
+        let packed = ProspectiveEvent::from_payload("accounts", "opened", packed).with_id("e");
         let json = packed.to_cloud_event().unwrap();
-        assert_eq!(json.payload.as_ref().content_type(), Some("application/json"));
+        let expected =
+            Payload::json_text("[1,2]").unwrap().with_content_type("application/json").with_schema("urn:two");
+        assert_eq!(json.payload, expected, "MessagePack is said in JSON");
+        let numbered = Payload::text("a").with_schema_version(3);
+        let numbered = ProspectiveEvent::from_payload("accounts", "opened", numbered).with_id("e").to_cloud_event();
+        assert_eq!(numbered.unwrap().payload, Payload::text("a"), "CloudEvents has no such number");
         for event in [good(), full, ProspectiveEvent::from_cloud_event(json)] {
             let there = event.to_cloud_event().unwrap();
             assert_eq!(&*there.source, "accounts");

@@ -1,6 +1,6 @@
 //! The JSON event format of CloudEvents: one event, or a batch of them.
 
-use super::{CloudEvent, CloudEventError, check_attribute};
+use super::{CloudEvent, CloudEventError};
 use crate::vocabulary::attributes::{AttributeValue, Attributes};
 use crate::vocabulary::payload::{self, Payload, PayloadError, PayloadKind};
 use crate::vocabulary::time::Timestamp;
@@ -291,9 +291,7 @@ impl Members {
             if super::OWN_NAMES.contains(&&**name) || value.get() == "null" {
                 continue;
             }
-            let value = extension(name, value)?;
-            check_attribute(name, &value)?;
-            extensions.set(&**name, value);
+            extensions.set(&**name, extension(name, value)?);
         }
         Ok(extensions)
     }

@@ -157,6 +157,10 @@ fn extensions_are_named_well_and_once_and_hold_32_bits() {
     for value in [json!(1.5), json!(1e2), json!([1]), json!({"a": 1})] {
         assert!(matches!(read(json!({"n": value})), Err(CloudEventError::WrongType { member, .. }) if member == "n"));
     }
+    for number in ["1e2", "1E2", "100.0", "-0.0"] {
+        let json = format!(r#"{{"n":{number},{}"#, &with(json!({}))[1..]);
+        assert!(matches!(CloudEvent::from_json(&json), Err(CloudEventError::WrongType { .. })), "{number}");
+    }
     assert_eq!(read(json!({"n": -7})).unwrap().extensions.get("n"), Some(&AttributeValue::Integer(-7)));
     for twice in [r#"{"tenant":1,"tenant":1,"#, r#"{"id":"e-2","#, r#"{"data":1,"data":1,"#] {
         let json = format!("{twice}{}", &with(json!({}))[1..]);
