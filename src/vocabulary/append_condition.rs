@@ -2,7 +2,8 @@
 
 use super::number::Revision;
 use super::selector::Selector;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -32,8 +33,8 @@ use std::ops::RangeInclusive;
 ///
 /// As JSON, which is the same for equal conditions: `{"min":1,"selector":[…]}`, `{"max":0,"selector":[…]}`, and with both for a
 /// range. The selector stands there in its flat form.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "Form", try_from = "Form")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "Form")]
 pub struct AppendCondition {
     selector: Selector,
     bounds: RevisionBounds,
@@ -262,26 +263,38 @@ impl fmt::Display for AppendCondition {
     }
 }
 
-/// The form in files and messages.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Form {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    max: Option<Revision>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    min: Option<Revision>,
-    selector: Selector,
-}
-
-impl From<AppendCondition> for Form {
-    fn from(condition: AppendCondition) -> Self {
-        let (min, max) = match condition.bounds {
+impl Serialize for AppendCondition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (min, max) = match self.bounds {
             RevisionBounds::Min(min) => (Some(min), None),
             RevisionBounds::Max(max) => (None, Some(max)),
             RevisionBounds::Range(min, max) => (Some(min), Some(max)),
         };
-        Self { max, min, selector: condition.selector }
+        // Formats for machines may know a field by its place alone, so there all must be there.
+        let whole = !serializer.is_human_readable();
+        let (with_min, with_max) = (whole || min.is_some(), whole || max.is_some());
+        let fields = 1 + usize::from(with_min) + usize::from(with_max);
+        let mut form = serializer.serialize_struct("AppendCondition", fields)?;
+        if with_max {
+            form.serialize_field("max", &max)?;
+        }
+        if with_min {
+            form.serialize_field("min", &min)?;
+        }
+        form.serialize_field("selector", &self.selector)?;
+        form.end()
     }
+}
+
+/// The form in files and messages.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    #[serde(default)]
+    max: Option<Revision>,
+    #[serde(default)]
+    min: Option<Revision>,
+    selector: Selector,
 }
 
 impl TryFrom<Form> for AppendCondition {
@@ -421,8 +434,9 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_string(&condition).unwrap(), json);
             assert_eq!(serde_json::from_str::<AppendCondition>(&json).unwrap(), condition);
-            let packed = rmp_serde::to_vec_named(&condition).unwrap();
-            assert_eq!(rmp_serde::from_slice::<AppendCondition>(&packed).unwrap(), condition);
+            for packed in [rmp_serde::to_vec(&condition).unwrap(), rmp_serde::to_vec_named(&condition).unwrap()] {
+                assert_eq!(rmp_serde::from_slice::<AppendCondition>(&packed).unwrap(), condition);
+            }
         }
         let refused = |json: String| serde_json::from_str::<AppendCondition>(&json).unwrap_err().to_string();
         assert!(refused(format!(r#"{{"selector":{leaf}}}"#)).contains("without a revision"));

@@ -1,12 +1,12 @@
 //! Events as a database gives them, stored or speculated: with the source that CloudEvents wants.
 
-use super::attributes::Attributes;
-use super::cloud_event::{self, CloudEvent, CloudEventError, DatabaseSource, RECORDED_TIME, SEQUENCE};
+use super::attributes::{AttributeValue, Attributes};
+use super::cloud_event::{self, AttributeFault, CloudEvent, CloudEventError, DatabaseSource, RECORDED_TIME, SEQUENCE};
 use super::event::{EventFields, EventId, EventRef, Given, StoredEvent};
 use super::identifier::Stream;
 use super::number::Revision;
-use super::payload::{PayloadError, PayloadRef};
-use super::strict::{self, InvalidName};
+use super::payload::{Payload, PayloadError, PayloadRef};
+use super::strict;
 use super::time::Timestamp;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -147,26 +147,32 @@ impl Event {
         self.event.as_ref()
     }
 
-    /// Checks the names against EvidentSource's rules, which what the store API wrote need not keep.
-    ///
-    /// # Errors
-    /// The first name outside the rules.
-    pub fn check_names(&self) -> Result<(), InvalidName> {
-        strict::stream(&self.stream_id())?;
-        strict::event(self.name(), Some(&self.id()), self.attributes())
-    }
-
     /// The event as a CloudEvent. MessagePack becomes JSON. What CloudEvents has no word for is left out: position, time of
     /// observation, metadata, transaction, the number of a schema's version.
     ///
     /// # Errors
     /// [`NoCloudEvent`] for an event that breaks CloudEvents' rules, or whose payload JSON cannot say.
     pub fn to_cloud_event(&self) -> Result<CloudEvent, NoCloudEvent> {
-        self.spoken().map_err(|reason| NoCloudEvent { id: self.id(), revision: self.revision(), reason })
+        self.spoken().map_err(|reason| self.unspoken(reason))
+    }
+
+    /// The event as a CloudEvent for those who hold to EvidentSource's rules for names, which what the store API wrote need not
+    /// keep.
+    ///
+    /// # Errors
+    /// [`NoCloudEvent`] as [`Event::to_cloud_event`] does, and for the first name outside the rules.
+    pub fn to_strict_cloud_event(&self) -> Result<CloudEvent, NoCloudEvent> {
+        let names = strict::stream(&self.stream_id())
+            .and_then(|()| strict::event(self.name(), Some(&self.id()), self.attributes()));
+        names.map_err(CloudEventError::Name).and_then(|()| self.spoken()).map_err(|reason| self.unspoken(reason))
+    }
+
+    fn unspoken(&self, reason: CloudEventError) -> NoCloudEvent {
+        NoCloudEvent { id: self.id(), revision: self.revision(), reason }
     }
 
     fn spoken(&self) -> Result<CloudEvent, CloudEventError> {
-        let payload = super::payload::Payload { bytes: self.event.payload_bytes(), ..described(self.payload()) };
+        let payload = Payload { bytes: self.event.payload_bytes(), ..described(self.payload()) };
         let mut event = CloudEvent {
             id: self.id().to_string().into(),
             source: self.source().into(),
@@ -178,7 +184,7 @@ impl Event {
         };
         for name in [SEQUENCE, RECORDED_TIME] {
             if event.extensions.get(name).is_some() {
-                return Err(cloud_event::AttributeFault::Reserved { name: name.into() }.into());
+                return Err(AttributeFault::Reserved { name: name.into() }.into());
             }
         }
         event.extensions.set(SEQUENCE, self.revision().to_string());
@@ -226,22 +232,21 @@ impl Event {
 }
 
 /// All of a payload but its bytes.
-fn described(payload: PayloadRef<'_>) -> super::payload::Payload {
+fn described(payload: PayloadRef<'_>) -> Payload {
     PayloadRef { bytes: &[], ..payload }.to_payload()
 }
 
 /// The event's sequence number, which is one less than its revision.
 fn sequence_number(extensions: &Attributes) -> Result<u64, CloudEventError> {
-    use super::attributes::AttributeValue::{Integer, String};
-    let wrong = |found: std::string::String| CloudEventError::WrongType {
+    let wrong = |found: String| CloudEventError::WrongType {
         member: SEQUENCE.to_owned(),
         expected: "a revision from 1 on, in decimal digits",
         found,
     };
     let text = match extensions.get(SEQUENCE) {
         None => return Err(CloudEventError::Missing { attribute: SEQUENCE }),
-        Some(String(text)) => text.to_string(),
-        Some(Integer(number)) => number.to_string(),
+        Some(AttributeValue::String(text)) => text.to_string(),
+        Some(AttributeValue::Integer(number)) => number.to_string(),
         Some(other) => return Err(wrong(format!("{other:?}"))),
     };
     let digits = Some(&text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
@@ -250,11 +255,12 @@ fn sequence_number(extensions: &Attributes) -> Result<u64, CloudEventError> {
 
 /// When the log took the event.
 fn recorded_time(extensions: &Attributes) -> Result<Timestamp, CloudEventError> {
-    use super::attributes::AttributeValue::{String, Time};
     match extensions.get(RECORDED_TIME) {
         None => Err(CloudEventError::Missing { attribute: RECORDED_TIME }),
-        Some(Time(time)) => Ok(*time),
-        Some(String(text)) => text.parse().map_err(|source| CloudEventError::Time { attribute: RECORDED_TIME, source }),
+        Some(AttributeValue::Time(time)) => Ok(*time),
+        Some(AttributeValue::String(text)) => {
+            text.parse().map_err(|source| CloudEventError::Time { attribute: RECORDED_TIME, source })
+        }
         Some(other) => Err(CloudEventError::WrongType {
             member: RECORDED_TIME.to_owned(),
             expected: "a time",

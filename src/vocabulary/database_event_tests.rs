@@ -1,8 +1,7 @@
 //! Tests of a database's events: their source, what the database sets, there and back.
 
-use super::super::attributes::AttributeValue;
-use super::super::cloud_event::AttributeFault;
-use super::super::payload::{Codec, Payload};
+use super::super::payload::Codec;
+use super::super::selector::Selector;
 use super::*;
 
 fn at(text: &str) -> Timestamp {
@@ -97,14 +96,17 @@ fn events_that_are_no_cloud_events_are_named_with_the_rule() {
 #[test]
 fn names_are_checked_where_it_is_asked_for() {
     let none = Payload::none();
-    assert_eq!(plain().check_names(), Ok(()));
-    assert_eq!(stored("accounts", "", &none, Attributes::new()).check_names(), Ok(()));
+    for good in [plain(), stored("accounts", "", &none, Attributes::new())] {
+        assert_eq!(good.to_strict_cloud_event(), good.to_cloud_event());
+    }
     for (event, what) in [
         (stored("t", "s", &none, Attributes::new()), "category"),
         (stored("accounts", " ", &none, Attributes::new()), "stream"),
         (stored("accounts", "s", &none, Attributes::new().with("A", 1)), "attribute"),
     ] {
-        assert_eq!(event.check_names().unwrap_err().what, what);
+        let refused = event.to_strict_cloud_event().unwrap_err();
+        assert_eq!((&refused.id, refused.revision), (&"e-1".into(), Revision::new(42)));
+        assert!(matches!(&refused.reason, CloudEventError::Name(name) if name.what == what), "{refused}");
     }
 }
 
@@ -154,6 +156,6 @@ fn events_differ_in_every_field_that_a_database_tells() {
     ] {
         assert_ne!(one, other);
     }
-    let selector = crate::vocabulary::selector::Selector::stream_prefix("s");
+    let selector = Selector::stream_prefix("s");
     assert!(selector.matches(&one) && !selector.matches(&stored("accounts", "", &none, Attributes::new())));
 }

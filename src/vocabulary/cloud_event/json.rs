@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -226,7 +227,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
 impl Members {
     fn into_event(self) -> Result<CloudEvent, CloudEventError> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         if let Some((member, _)) = self.0.iter().find(|(name, _)| !seen.insert(&**name)) {
             return Err(CloudEventError::Repeated { member: member.clone() });
         }

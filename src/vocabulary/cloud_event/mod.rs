@@ -152,6 +152,9 @@ pub enum CloudEventError {
     /// An extension attribute that cannot be.
     #[error(transparent)]
     Attribute(#[from] AttributeFault),
+    /// A name outside EvidentSource's rules. Only where strict names are asked for.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
     /// The payload cannot be written as CloudEvents has it.
     #[error(transparent)]
     Payload(#[from] PayloadError),

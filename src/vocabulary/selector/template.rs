@@ -4,6 +4,7 @@ use super::error::{BindError, SelectorError};
 use super::node::{EventField, FieldValue, SelectorNode};
 use super::tree::{Tree, Value};
 use super::{Selector, check_strict, face, write_comparison};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::{BitAnd, BitOr};
 use std::sync::Arc;
@@ -100,7 +101,7 @@ impl SelectorTemplate {
     /// [`SelectorError::Limit`] or [`SelectorError::ConflictingKinds`].
     pub fn check(&self) -> Result<(), SelectorError> {
         self.0.check()?;
-        let mut kinds = std::collections::HashMap::new();
+        let mut kinds = HashMap::new();
         for (parameter, field) in self.0.nodes().iter().filter_map(parameter_of) {
             let one = *kinds.entry(parameter).or_insert(field);
             if one != field {
@@ -120,8 +121,8 @@ impl SelectorTemplate {
         &self,
         arguments: impl IntoIterator<Item = (N, FieldValue)>,
     ) -> Result<Selector, BindError> {
-        let mut bound = std::collections::HashMap::new();
-        let parameters: std::collections::HashSet<&str> = self.parameters().map(|(name, _)| name).collect();
+        let mut bound = HashMap::new();
+        let parameters: HashSet<&str> = self.parameters().map(|(name, _)| name).collect();
         let mut unknown = None;
         for (parameter, value) in arguments {
             let parameter = parameter.into();
@@ -165,10 +166,7 @@ fn parameter_of(node: &SelectorNode<Operand>) -> Option<(&Arc<str>, EventField)>
 }
 
 /// The text that an operand stands for.
-fn resolve(
-    field: &FieldValue<Operand>,
-    bound: &std::collections::HashMap<Arc<str>, FieldValue>,
-) -> Result<Arc<str>, BindError> {
+fn resolve(field: &FieldValue<Operand>, bound: &HashMap<Arc<str>, FieldValue>) -> Result<Arc<str>, BindError> {
     let parameter = match field.value() {
         Operand::Text(text) => return Ok(Arc::clone(text)),
         Operand::Parameter(parameter) => Arc::clone(parameter),
