@@ -35,6 +35,8 @@
 //! - **Reading**: [`Scan`] gives [`StoredEvent`]s to keep, or lends [`EventRef`]s that copy nothing.
 //! - **State**: [`Projector`] from functions, [`Project`] for structs, the [`Projection`] they give, [`Upcasters`] for payloads
 //!   of older schema versions.
+//! - **Databases**: what one takes and gives, [`ProspectiveEvent`] and [`Event`], and why it refuses, [`TransactionError`]; as
+//!   other systems say it, [`CloudEvent`].
 //! - **Numbers**: [`SequenceNumber`] in the log, [`Position`] in the stream, [`Revision`] for how many events there are.
 //! - **Times**: [`Timestamp`], and the [`Clock`]s that tell it.
 //! - **Opening**: [`Options`], [`Durability`], [`Limits`].

@@ -100,6 +100,11 @@ impl Attributes {
         Self(Vec::new())
     }
 
+    /// These attributes, whose names the caller has seen to be distinct: without looking each up among all others.
+    pub(crate) fn from_distinct(attributes: Vec<(Arc<str>, AttributeValue)>) -> Self {
+        Self(attributes)
+    }
+
     /// Sets an attribute: in place if the name is there, else at the end.
     pub fn set(&mut self, name: impl Into<Arc<str>>, value: impl Into<AttributeValue>) {
         let (name, value) = (name.into(), value.into());

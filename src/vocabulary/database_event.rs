@@ -206,8 +206,8 @@ impl Event {
         let sequence_number = sequence_number(&event.extensions)?;
         let recorded_at = recorded_time(&event.extensions)?;
         let is_own = |(name, _): &(&str, _)| !cloud_event::is_set_by_database(name);
-        let attributes: Attributes =
-            event.extensions.iter().filter(is_own).map(|(name, value)| (name, value.clone())).collect();
+        let own = event.extensions.iter().filter(is_own).map(|(name, value)| (name.into(), value.clone()));
+        let attributes = Attributes::from_distinct(own.collect());
         let event = StoredEvent::from_fields(EventFields {
             id: EventId::new(event.id),
             category: &category,

@@ -3,8 +3,9 @@
 pub use super::limit::{LimitExceeded, LimitedThing};
 
 use super::append_condition::AppendConditionError;
-use super::cloud_event::CloudEventError;
+use super::cloud_event::{CloudEventError, InvalidBatch, InvalidSource};
 use super::condition::UnmetCondition;
+use super::database_event::NoCloudEvent;
 use super::number::{Revision, SequenceNumber};
 use super::payload::PayloadError;
 use super::selector::{BindError, SelectorError};
@@ -477,6 +478,15 @@ pub enum Error {
     /// Something is no CloudEvent.
     #[error(transparent)]
     CloudEvent(#[from] CloudEventError),
+    /// Some events of a batch are no CloudEvents.
+    #[error(transparent)]
+    Batch(#[from] InvalidBatch),
+    /// An event cannot be said as a CloudEvent.
+    #[error(transparent)]
+    NoCloudEvent(#[from] NoCloudEvent),
+    /// A text is no source of events.
+    #[error(transparent)]
+    Source(#[from] InvalidSource),
 }
 
 impl Error {
@@ -518,7 +528,10 @@ impl Error {
             | Self::Selector(_)
             | Self::Bind(_)
             | Self::AppendCondition(_)
-            | Self::CloudEvent(_) => Retry::Never,
+            | Self::CloudEvent(_)
+            | Self::Batch(_)
+            | Self::NoCloudEvent(_)
+            | Self::Source(_) => Retry::Never,
             Self::Transaction(error) => error.retry(),
         }
     }

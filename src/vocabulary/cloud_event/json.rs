@@ -287,14 +287,12 @@ impl Members {
     }
 
     fn extensions(&self) -> Result<Attributes, CloudEventError> {
-        let mut extensions = Attributes::new();
-        for (name, value) in &self.0 {
-            if super::OWN_NAMES.contains(&&**name) || value.get() == "null" {
-                continue;
-            }
-            extensions.set(&**name, extension(name, value)?);
-        }
-        Ok(extensions)
+        let is_extension =
+            |(name, value): &&(String, Box<RawValue>)| !super::OWN_NAMES.contains(&&**name) && value.get() != "null";
+        let read = |(name, value): &(String, Box<RawValue>)| Ok((name.as_str().into(), extension(name, value)?));
+        // No member is there twice: that was looked at first.
+        let extensions: Result<_, CloudEventError> = self.0.iter().filter(is_extension).map(read).collect();
+        extensions.map(Attributes::from_distinct)
     }
 }
 
