@@ -30,9 +30,13 @@
 //! - **Writing**: [`NewEvent`] with its [`Payload`] and [`Attributes`]; [`transaction()`] over several streams; the [`Receipt`].
 //! - **Conditions**: [`stream_is_empty`], [`stream_exists`], [`position_is`], [`Condition::custom`];
 //!   [`retry_on_conflict`] decides again when another appender was faster.
+//! - **Which events**: [`Selector`], by category, stream and name; [`SelectorTemplate`] with parameters; [`AppendCondition`]s
+//!   say what must hold of the latest event selected ([`must_exist`], [`must_not_exist`], [`unchanged_since`], [`at_revision`]).
 //! - **Reading**: [`Scan`] gives [`StoredEvent`]s to keep, or lends [`EventRef`]s that copy nothing.
 //! - **State**: [`Projector`] from functions, [`Project`] for structs, the [`Projection`] they give, [`Upcasters`] for payloads
 //!   of older schema versions.
+//! - **Databases**: what one takes and gives, [`ProspectiveEvent`] and [`Event`], and why it refuses, [`TransactionError`]; as
+//!   other systems say it, [`CloudEvent`].
 //! - **Numbers**: [`SequenceNumber`] in the log, [`Position`] in the stream, [`Revision`] for how many events there are.
 //! - **Times**: [`Timestamp`], and the [`Clock`]s that tell it.
 //! - **Opening**: [`Options`], [`Durability`], [`Limits`].
@@ -71,10 +75,18 @@ pub use state::{
     Applied, HandlerOutcome, IntoEventResult, MissingHandler, Project, Projection, Projector, TypedEvent, Upcasters,
 };
 pub use store::{EventCategory, EventLog, EventStore, EventStream, Scan, ScanIter, Visit, retry_on_conflict};
+pub use vocabulary::append_condition::{
+    AppendCondition, AppendConditionError, RevisionBounds, UnmetAppendCondition, at_revision, fail_if_events_match,
+    must_exist, must_not_exist, unchanged_since,
+};
 pub use vocabulary::attributes::{AttributeValue, Attributes};
+pub use vocabulary::cloud_event::{
+    AttributeFault, CloudEvent, CloudEventError, DatabaseSource, InvalidBatch, InvalidSource,
+};
 pub use vocabulary::condition::{
     Condition, ExpectedPosition, IntoCondition, UnmetCondition, position_is, stream_exists, stream_is_empty,
 };
+pub use vocabulary::database_event::{Event, NoCloudEvent};
 pub use vocabulary::error::{
     AppendError, Corruption, Error, IoFailure, LimitExceeded, LimitedThing, OpenError, ProjectionError, ReadError,
     Result, Retry,
@@ -84,10 +96,19 @@ pub use vocabulary::identifier::{Category, Identifier, Log, Stream};
 pub use vocabulary::number::{Position, Revision, SequenceNumber};
 pub use vocabulary::options::{Durability, Limits, OpenMode, Options};
 pub use vocabulary::payload::{Codec, Data, Payload, PayloadError, PayloadKind, PayloadRef};
+pub use vocabulary::prospective_event::{EventFault, ProspectiveEvent};
 pub use vocabulary::query::ScanQuery;
+pub use vocabulary::selector::{
+    BindError, EventField, EventNames, FieldValue, Operand, Selectable, Selector, SelectorError, SelectorNode,
+    SelectorTemplate, parameter,
+};
+pub use vocabulary::strict::InvalidName;
 pub use vocabulary::ticket::{Ticket, TicketFuture};
 pub use vocabulary::time::{Clock, FixedClock, InvalidTime, SteppingClock, SystemClock, Timestamp};
 pub use vocabulary::transaction::{Digest, Receipt, StoredTransaction, SystemRecord, Transaction, transaction};
+pub use vocabulary::transaction_error::{
+    ConditionFault, InvalidCondition, InvalidEvent, TransactionError, check_proposal, judge_conditions,
+};
 
 /// Compiles and runs the README's examples.
 #[cfg(doctest)]

@@ -79,7 +79,7 @@ pub fn directory(data: &[u8]) {
     directory::open(&mut Choices::new(data));
 }
 
-/// JSON of new and stored events, identifiers and times.
+/// JSON of new and stored events, identifiers, selectors, append conditions, CloudEvents, and times.
 ///
 /// # Panics
 /// When what was read does not read the same once it is written.

@@ -3,10 +3,11 @@
 use super::attributes::Attributes;
 use super::condition::Condition;
 use super::error::{AppendError, LimitExceeded, LimitedThing};
-use super::event::{EventId, NewEvent};
+use super::event::NewEvent;
 use super::identifier::Stream;
 use super::number::Revision;
 use super::options::Limits;
+use super::strict;
 use super::time::Timestamp;
 use super::transaction::{StoredTransaction, StreamEvents, SystemRecord, Transaction};
 use std::sync::Arc;
@@ -274,51 +275,6 @@ fn check_attributes(attributes: &Attributes, limits: &Limits) -> Result<usize, L
         bytes += name.len() + value.len();
     }
     Ok(bytes)
-}
-
-/// EvidentSource's rules for names.
-mod strict {
-    use super::{AppendError, Attributes, EventId, Stream};
-
-    const CATEGORY_RULE: &str = "a letter, then 1 to 127 of a-z A-Z 0-9 - _ .";
-    const TEXT_RULE: &str = "not blank, under 256 bytes, without U+001F";
-    const ATTRIBUTE_RULE: &str = "1 to 64 of a-z 0-9";
-
-    pub(super) fn stream(stream: &Stream) -> Result<(), AppendError> {
-        let category = stream.category().as_bytes();
-        let letter_first = category.first().is_some_and(u8::is_ascii_alphabetic);
-        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-        if !(letter_first && (2..=128).contains(&category.len()) && category.iter().all(allowed)) {
-            return Err(refused("category", stream.category(), CATEGORY_RULE));
-        }
-        // The stream named "" is "no subject", which the rules allow.
-        if stream.stream().is_empty() { Ok(()) } else { text("stream", stream.stream()) }
-    }
-
-    pub(super) fn event(name: &str, id: Option<&EventId>, attributes: &Attributes) -> Result<(), AppendError> {
-        text("event", name)?;
-        if let Some(id) = id {
-            text("event id", &id.to_string())?;
-        }
-        for (name, _) in attributes.iter() {
-            let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-            if !((1..=64).contains(&name.len()) && name.bytes().all(allowed)) {
-                return Err(refused("attribute", name, ATTRIBUTE_RULE));
-            }
-        }
-        Ok(())
-    }
-
-    fn text(what: &'static str, name: &str) -> Result<(), AppendError> {
-        if name.trim().is_empty() || name.len() >= 256 || name.contains('\u{1f}') {
-            return Err(refused(what, name, TEXT_RULE));
-        }
-        Ok(())
-    }
-
-    fn refused(what: &'static str, name: &str, rule: &'static str) -> AppendError {
-        AppendError::InvalidName { what, name: name.to_owned(), rule }
-    }
 }
 
 #[cfg(test)]

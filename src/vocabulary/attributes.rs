@@ -100,6 +100,11 @@ impl Attributes {
         Self(Vec::new())
     }
 
+    /// These attributes, whose names the caller has seen to be distinct: without looking each up among all others.
+    pub(crate) fn from_distinct(attributes: Vec<(Arc<str>, AttributeValue)>) -> Self {
+        Self(attributes)
+    }
+
     /// Sets an attribute: in place if the name is there, else at the end.
     pub fn set(&mut self, name: impl Into<Arc<str>>, value: impl Into<AttributeValue>) {
         let (name, value) = (name.into(), value.into());
@@ -107,6 +112,23 @@ impl Attributes {
             Some((_, slot)) => *slot = value,
             None => self.0.push((name, value)),
         }
+    }
+
+    /// Adds an attribute at the end, and replaces none.
+    ///
+    /// # Errors
+    /// [`AttributeFault::Repeated`](crate::AttributeFault::Repeated) when there is one of this name, which stays as it is.
+    pub fn insert(
+        &mut self,
+        name: impl Into<Arc<str>>,
+        value: impl Into<AttributeValue>,
+    ) -> Result<(), super::cloud_event::AttributeFault> {
+        let name = name.into();
+        if self.get(&name).is_some() {
+            return Err(super::cloud_event::AttributeFault::Repeated { name });
+        }
+        self.0.push((name, value.into()));
+        Ok(())
     }
 
     /// [`Attributes::set`], for building.
@@ -161,5 +183,13 @@ mod tests {
         assert_eq!(names, ["b", "a"]);
         assert_eq!(attributes.get("b"), Some(&AttributeValue::from("two")));
         assert_ne!(attributes, Attributes::new().with("a", true).with("b", "two"));
+    }
+
+    #[test]
+    fn inserting_replaces_nothing() {
+        let mut attributes = Attributes::new().with("b", 1);
+        assert!(attributes.insert("a", true).is_ok());
+        assert_eq!(attributes.insert("b", 2).unwrap_err().to_string(), "the attribute \"b\" is there twice");
+        assert_eq!(attributes, Attributes::new().with("b", 1).with("a", true));
     }
 }

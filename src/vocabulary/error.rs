@@ -1,11 +1,17 @@
 //! Errors: one enum an operation, each variant with its values, and one umbrella that all convert into.
 
+pub use super::limit::{LimitExceeded, LimitedThing};
+
+use super::append_condition::AppendConditionError;
+use super::cloud_event::{CloudEventError, InvalidBatch, InvalidSource};
 use super::condition::UnmetCondition;
+use super::database_event::NoCloudEvent;
 use super::number::{Revision, SequenceNumber};
 use super::payload::PayloadError;
+use super::selector::{BindError, SelectorError};
 use super::time::InvalidTime;
 use super::transaction::Receipt;
-use std::fmt;
+use super::transaction_error::TransactionError;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,92 +70,6 @@ impl IoFailure {
     #[must_use]
     pub fn is_no_space(&self) -> bool {
         matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-    }
-}
-
-/// What a limit is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum LimitedThing {
-    /// Bytes of a category's name.
-    CategoryName,
-    /// Bytes of a stream's name.
-    StreamName,
-    /// Bytes of an event's name.
-    EventName,
-    /// Bytes of an event's id.
-    EventId,
-    /// Bytes of a content type.
-    ContentType,
-    /// Bytes of a schema's URI.
-    Schema,
-    /// Bytes of a payload.
-    Payload,
-    /// Bytes of an event's metadata.
-    Metadata,
-    /// Number of attributes of an event or transaction.
-    Attributes,
-    /// Bytes of an attribute's name.
-    AttributeName,
-    /// Bytes of an attribute's value.
-    AttributeValue,
-    /// Bytes of a transaction's id.
-    TransactionId,
-    /// Number of events of a transaction.
-    TransactionEvents,
-    /// Bytes of a transaction as stored.
-    TransactionBytes,
-    /// Bytes of a system record's namespace and key.
-    RecordKey,
-    /// Bytes of a system record's value.
-    RecordValue,
-    /// Events of the log: sequence numbers run out.
-    LogEvents,
-}
-
-impl fmt::Display for LimitedThing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::CategoryName => "bytes of category name",
-            Self::StreamName => "bytes of stream name",
-            Self::EventName => "bytes of event name",
-            Self::EventId => "bytes of event id",
-            Self::ContentType => "bytes of content type",
-            Self::Schema => "bytes of schema URI",
-            Self::Payload => "bytes of payload",
-            Self::Metadata => "bytes of metadata",
-            Self::Attributes => "attributes",
-            Self::AttributeName => "bytes of attribute name",
-            Self::AttributeValue => "bytes of attribute value",
-            Self::TransactionId => "bytes of transaction id",
-            Self::TransactionEvents => "events in a transaction",
-            Self::TransactionBytes => "bytes in a transaction",
-            Self::RecordKey => "bytes of system record namespace and key",
-            Self::RecordValue => "bytes of system record value",
-            Self::LogEvents => "events in the log",
-        })
-    }
-}
-
-/// A limit that an append exceeds. Nothing was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many {thing}: {actual}, at most {limit} allowed")]
-#[non_exhaustive]
-pub struct LimitExceeded {
-    /// What there is too much of.
-    pub thing: LimitedThing,
-    /// How much there is.
-    pub actual: u64,
-    /// How much there may be.
-    pub limit: u64,
-}
-
-impl LimitExceeded {
-    pub(crate) fn check(thing: LimitedThing, actual: usize, limit: usize) -> Result<(), LimitExceeded> {
-        if actual > limit {
-            return Err(LimitExceeded { thing, actual: actual as u64, limit: limit as u64 });
-        }
-        Ok(())
     }
 }
 
@@ -543,6 +463,30 @@ pub enum Error {
     /// A time is none.
     #[error(transparent)]
     Time(#[from] InvalidTime),
+    /// A selector is none, or too big.
+    #[error(transparent)]
+    Selector(#[from] SelectorError),
+    /// A selector's parameters cannot be bound.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// An append condition is none.
+    #[error(transparent)]
+    AppendCondition(#[from] AppendConditionError),
+    /// A transaction was refused by a database.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    /// Something is no CloudEvent.
+    #[error(transparent)]
+    CloudEvent(#[from] CloudEventError),
+    /// Some events of a batch are no CloudEvents.
+    #[error(transparent)]
+    Batch(#[from] InvalidBatch),
+    /// An event cannot be said as a CloudEvent.
+    #[error(transparent)]
+    NoCloudEvent(#[from] NoCloudEvent),
+    /// A text is no source of events.
+    #[error(transparent)]
+    Source(#[from] InvalidSource),
 }
 
 impl Error {
@@ -550,6 +494,7 @@ impl Error {
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Append(error) if error.is_conflict())
+            || matches!(self, Self::Transaction(TransactionError::UnmetConditions(_)))
     }
 
     /// Whether an append may or may not have happened.
@@ -576,7 +521,18 @@ impl Error {
             Self::Append(error) => error.retry(),
             Self::Read(error) | Self::Projection(ProjectionError::Read(error)) => error.retry(),
             Self::Open(OpenError::AlreadyOpen { .. } | OpenError::Io(_)) => Retry::Safe,
-            Self::Open(_) | Self::Payload(_) | Self::Projection(_) | Self::Time(_) => Retry::Never,
+            Self::Open(_)
+            | Self::Payload(_)
+            | Self::Projection(_)
+            | Self::Time(_)
+            | Self::Selector(_)
+            | Self::Bind(_)
+            | Self::AppendCondition(_)
+            | Self::CloudEvent(_)
+            | Self::Batch(_)
+            | Self::NoCloudEvent(_)
+            | Self::Source(_) => Retry::Never,
+            Self::Transaction(error) => error.retry(),
         }
     }
 }

@@ -295,9 +295,6 @@ fn attribute_forms(attributes: &Attributes) -> Vec<AttributeForm> {
 fn attributes_of(forms: Vec<AttributeForm>) -> Result<Attributes, serde_json::Error> {
     let mut attributes = Attributes::new();
     for AttributeForm { kind, name, value } in forms {
-        if attributes.get(&name).is_some() {
-            return Err(serde::de::Error::custom(format_args!("the attribute {name:?} is there twice")));
-        }
         let text = |value| serde_json::from_value::<String>(value).map(Arc::from);
         let value = match kind {
             Kind::Boolean => AttributeValue::Boolean(serde_json::from_value(value)?),
@@ -308,7 +305,7 @@ fn attributes_of(forms: Vec<AttributeForm>) -> Result<Attributes, serde_json::Er
             Kind::Uri => AttributeValue::Uri(text(value)?),
             Kind::UriReference => AttributeValue::UriReference(text(value)?),
         };
-        attributes.set(name, value);
+        attributes.insert(name, value).map_err(serde::de::Error::custom)?;
     }
     Ok(attributes)
 }

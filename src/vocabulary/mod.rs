@@ -1,13 +1,17 @@
 //! Floor 0: the words of the model. No input or output, no byte layout; knows no other floor.
 
 pub mod append;
+pub mod append_condition;
 pub mod attributes;
+pub mod cloud_event;
 pub mod condition;
+pub mod database_event;
 pub mod error;
 pub mod event;
 pub(crate) mod id;
 pub mod identifier;
 pub(crate) mod json;
+pub mod limit;
 pub(crate) mod made_id;
 pub(crate) mod mark;
 pub(crate) mod moment;
@@ -16,11 +20,15 @@ pub mod number;
 pub mod options;
 pub mod payload;
 pub(crate) mod pledge;
+pub mod prospective_event;
 pub mod query;
 pub(crate) mod reentry;
+pub mod selector;
 pub(crate) mod sevens;
 pub mod stats;
+pub mod strict;
 pub(crate) mod sync;
 pub mod ticket;
 pub mod time;
 pub mod transaction;
+pub mod transaction_error;

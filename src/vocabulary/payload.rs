@@ -342,10 +342,11 @@ fn media_type(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
 
-fn is_json(content_type: &str) -> bool {
+/// Whether a content type says JSON, as CloudEvents has it: `*/json` or `*/*+json`, whatever its parameters.
+pub(crate) fn is_json(content_type: &str) -> bool {
     let media = media_type(content_type);
-    media.eq_ignore_ascii_case("application/json")
-        || media.get(media.len().saturating_sub(5)..).is_some_and(|end| end.eq_ignore_ascii_case("+json"))
+    let end = media.get(media.len().saturating_sub(5)..);
+    end.is_some_and(|end| ["/json", "+json"].iter().any(|known| end.eq_ignore_ascii_case(known)))
 }
 
 fn is_message_pack(content_type: &str) -> bool {
@@ -469,6 +470,12 @@ mod tests {
         let payload = Payload::text(r#"{"a":1}"#).with_content_type("application/problem+JSON; charset=utf-8");
         assert_eq!(payload.as_ref().to_json().unwrap(), serde_json::json!({"a": 1}));
         assert!(Payload::json_text("{} {}").is_err());
+        for said in ["application/json", "text/JSON ;charset=utf-8", "application/vnd.money+json"] {
+            assert!(is_json(said), "{said}");
+        }
+        for said in ["", "json", "text/plain", "application/jsonl", "application/json5", "text/é"] {
+            assert!(!is_json(said), "{said}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What users hold: the store, its three handles, conditions, scans and retries, on both adapters; and event values.
+//! What users hold: the store, its three handles, conditions, scans, selectors and retries, on both adapters; and event values.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod both;
@@ -9,6 +9,7 @@ mod logs;
 mod publish_conditions;
 mod retries;
 mod scans;
+mod selectors;
 mod streams;
 mod transactions;
 

@@ -1,15 +1,18 @@
-//! The fuzz targets of what people write: JSON of events and identifiers, times, names.
+//! The fuzz targets of what people write: JSON of events, identifiers and selectors, times, names.
 
 #![expect(clippy::panic, reason = "a fuzz target panics where a promise is broken")]
 
 use super::choices::Choices;
 use crate::vocabulary::append::{Append, AppendPart, check};
+use crate::vocabulary::append_condition::AppendCondition;
 use crate::vocabulary::attributes::{AttributeValue, Attributes};
+use crate::vocabulary::cloud_event::CloudEvent;
 use crate::vocabulary::condition::Condition;
 use crate::vocabulary::error::{AppendError, Retry};
 use crate::vocabulary::event::{EventId, NewEvent, StoredEvent};
 use crate::vocabulary::identifier::{Identifier, Stream};
 use crate::vocabulary::options::Limits;
+use crate::vocabulary::selector::{EventNames, FieldValue, Selector, SelectorNode, SelectorTemplate};
 use crate::vocabulary::time::Timestamp;
 use crate::vocabulary::transaction::SystemRecord;
 use serde::Serialize;
@@ -20,12 +23,29 @@ use std::sync::Arc;
 /// Reads any bytes as JSON of whatever has a JSON form.
 pub(super) fn json(data: &[u8]) {
     let (kind, text) = data.split_first().unwrap_or((&0, &[]));
-    match kind % 4 {
+    match kind % 8 {
         0 => reads_again::<NewEvent>(text),
         1 => reads_again::<StoredEvent>(text),
         2 => reads_again::<Identifier>(text),
-        _ => time(text),
+        3 => time(text),
+        4 => selector(text),
+        5 => reads_again::<SelectorTemplate>(text),
+        6 => reads_again::<AppendCondition>(text),
+        _ => reads_again::<CloudEvent>(text),
     }
+}
+
+/// What is read keeps the limits, is in post-order, and matches something or nothing.
+fn selector(text: &[u8]) {
+    reads_again::<Selector>(text);
+    let Ok(selector) = serde_json::from_slice::<Selector>(text) else { return };
+    assert_eq!((selector.check(), Selector::from_nodes(selector.nodes())), (Ok(()), Ok(selector.clone())));
+    let anything = SelectorNode::StartsWith(FieldValue::name(""));
+    let all: Vec<SelectorNode> =
+        selector.nodes().iter().map(|node| node.compared().map_or(node.clone(), |_| anything.clone())).collect();
+    let all = Selector::from_nodes(&all);
+    assert!(all.is_ok_and(|all| all.matches(&EventNames::new("c", "s", "n"))), "{selector}");
+    assert!(!selector.to_string().is_empty());
 }
 
 /// What is read is written in a form that reads as the same. (Spaces within a payload are not kept; where there may be some, what
