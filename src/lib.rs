@@ -98,6 +98,7 @@ pub use vocabulary::options::{Durability, Limits, OpenMode, Options};
 pub use vocabulary::payload::{Codec, Data, Payload, PayloadError, PayloadKind, PayloadRef};
 pub use vocabulary::prospective_event::{EventFault, ProspectiveEvent};
 pub use vocabulary::query::ScanQuery;
+pub use vocabulary::select_query::{Access, Explanation, SelectQuery};
 pub use vocabulary::selector::{
     BindError, EventField, EventNames, FieldValue, Operand, Selectable, Selector, SelectorError, SelectorNode,
     SelectorTemplate, parameter,

@@ -123,6 +123,10 @@ impl StorageAdapter for LogAdapter {
         self.engine.sync()
     }
 
+    fn wait_revision(&self, revision: Revision, timeout: Duration) -> Result<Revision, ReadError> {
+        self.engine.wait_revision(revision, timeout)
+    }
+
     fn wait_durable(&self, revision: Revision, timeout: Duration) -> Result<(), ReadError> {
         self.engine.wait_durable(revision, timeout)
     }

@@ -3,6 +3,7 @@
 use super::{Append, Capabilities, EventCursor, Stats, StorageAdapter, Ticket, TransactionCursor};
 use crate::format::{digest, event_id::IdSeed};
 use crate::vocabulary::append;
+use crate::vocabulary::append_condition::AppendCondition;
 use crate::vocabulary::condition::{Refusal, UnmetCondition};
 use crate::vocabulary::error::{AppendError, ReadError};
 use crate::vocabulary::event::{EventFields, EventId, Given, IdRepr, NewEvent, StoredEvent};
@@ -11,13 +12,14 @@ use crate::vocabulary::number::Revision;
 use crate::vocabulary::options::{Durability, Limits, Options};
 use crate::vocabulary::query::ScanQuery;
 use crate::vocabulary::reentry;
+use crate::vocabulary::selector::Selector;
 use crate::vocabulary::time::{Clock, Timestamp};
 use crate::vocabulary::transaction::{Receipt, StoredTransaction, SystemRecord};
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Keeps everything in this process's memory, in the order of arrival, and finds things by looking at all of it.
 ///
@@ -30,6 +32,8 @@ pub struct MemoryAdapter {
     clock: Arc<dyn Clock>,
     seed: IdSeed,
     state: Mutex<State>,
+    /// Rung whenever events came, and when the log is closed.
+    grown: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -63,6 +67,7 @@ impl MemoryAdapter {
             clock: Arc::clone(&options.clock),
             seed: IdSeed::of(uuid::Uuid::new_v4().as_bytes()),
             state: Mutex::default(),
+            grown: Condvar::new(),
         }
     }
 
@@ -81,7 +86,15 @@ impl MemoryAdapter {
             return Err(AppendError::CalledFromCondition);
         }
         let mut state = self.state.lock();
-        if state.closed { Err(AppendError::Closed) } else { write(&mut state) }
+        if state.closed {
+            return Err(AppendError::Closed);
+        }
+        let before = state.revision();
+        let outcome = write(&mut state);
+        if state.revision() > before {
+            self.grown.notify_all();
+        }
+        outcome
     }
 }
 
@@ -122,7 +135,33 @@ impl State {
                 }
             }
         }
-        Ok(())
+        self.judge_log(append)
+    }
+
+    /// Judges the conditions on the log, and that no id of an event is taken.
+    fn judge_log(&self, append: &Append<'_>) -> Result<(), AppendError> {
+        let latest = |selector: &Selector| self.events.iter().rev().find(|event| selector.matches(*event));
+        let judged = |condition: &AppendCondition| {
+            condition.judge(latest(condition.selector()).map(StoredEvent::revision)).err()
+        };
+        let unmet: Vec<_> = append.when.iter().filter_map(judged).collect();
+        if !unmet.is_empty() {
+            return Err(AppendError::UnmetConditions(unmet));
+        }
+        for part in append.parts {
+            for id in part.events.iter().filter_map(NewEvent::id) {
+                let is_taken =
+                    |event: &&StoredEvent| event.category() == part.stream.category() && event.id() == *id;
+                if let Some(taken) = self.events.iter().find(is_taken) {
+                    return Err(AppendError::DuplicateEventId {
+                        category: part.stream.category().into(),
+                        id: id.clone(),
+                        revision: Some(taken.revision()),
+                    });
+                }
+            }
+        }
+        append::check_ids(append)
     }
 
     /// Adds a transaction that is known to continue the log.
@@ -199,7 +238,10 @@ impl StorageAdapter for MemoryAdapter {
                     .entry(part.stream)
                     .or_insert_with(|| state.last_of(part.stream).map_or(0, |last| last.position().get() + 1));
                 for event in part.events {
-                    let stored = self.stored(part.stream, event, &transaction, *next, count);
+                    let observed_when_recorded = append.observed_when_recorded && !event.observed_given;
+                    let observed_at =
+                        if observed_when_recorded { transaction.recorded_at } else { event.observed_at() };
+                    let stored = self.stored(part.stream, event, &transaction, (*next, count), observed_at);
                     transaction.events.push(stored);
                     *next += 1;
                 }
@@ -328,6 +370,27 @@ impl StorageAdapter for MemoryAdapter {
         }
     }
 
+    fn wait_revision(&self, revision: Revision, timeout: Duration) -> Result<Revision, ReadError> {
+        if reentry::is_judging() {
+            return Err(ReadError::CalledFromCondition);
+        }
+        let begun = Instant::now();
+        let mut state = self.state.lock();
+        loop {
+            let at = Revision::new(state.revision());
+            if state.closed {
+                return Err(ReadError::Closed);
+            }
+            if at >= revision {
+                return Ok(at);
+            }
+            let Some(rest) = timeout.checked_sub(begun.elapsed()).filter(|rest| !rest.is_zero()) else {
+                return Err(ReadError::NotReached { at, wanted: revision });
+            };
+            self.grown.wait_for(&mut state, rest);
+        }
+    }
+
     fn stats(&self) -> Result<Stats, ReadError> {
         self.read(|state| {
             let streams: BTreeSet<(&str, &str)> =
@@ -350,6 +413,7 @@ impl StorageAdapter for MemoryAdapter {
             return Err(AppendError::CalledFromCondition);
         }
         self.state.lock().closed = true;
+        self.grown.notify_all();
         Ok(())
     }
 }
@@ -365,8 +429,8 @@ impl MemoryAdapter {
         stream: &Stream,
         event: &NewEvent,
         transaction: &StoredTransaction,
-        position: u64,
-        count: u32,
+        (position, count): (u64, u32),
+        observed_at: Timestamp,
     ) -> StoredEvent {
         let basis = transaction.basis.get();
         let sequence_number = basis + transaction.events.len() as u64;
@@ -381,8 +445,8 @@ impl MemoryAdapter {
             attributes: (!event.attributes().is_empty()).then(|| Arc::new(event.attributes().clone())),
             position,
             sequence_number,
-            observed_at: event.observed_at(),
-            occurred_at: event.occurred_at(),
+            observed_at,
+            occurred_at: event.occurred_at.unwrap_or(observed_at),
             recorded_at: transaction.recorded_at,
             given: Given {
                 id: event.id.is_some(),

@@ -1,20 +1,25 @@
 //! Floor 7: the storage contract and its implementations.
 
+mod filtered;
 pub mod log;
 pub mod memory;
 
 pub use crate::vocabulary::append::{Append, AppendPart};
+pub use crate::vocabulary::select_query::{Access, Explanation, SelectQuery};
 pub use crate::vocabulary::stats::Stats;
 pub use crate::vocabulary::ticket::Ticket;
 
 use crate::vocabulary::error::{AppendError, ReadError};
-use crate::vocabulary::event::{EventRef, StoredEvent};
+use crate::vocabulary::event::{EventId, EventRef, StoredEvent};
 use crate::vocabulary::identifier::Identifier;
-use crate::vocabulary::number::Revision;
+use crate::vocabulary::number::{Revision, SequenceNumber};
 use crate::vocabulary::options::Durability;
 use crate::vocabulary::query::ScanQuery;
+use crate::vocabulary::selector::{EventField, Selectable, Selector};
+use crate::vocabulary::time::Timestamp;
 use crate::vocabulary::transaction::{Receipt, StoredTransaction};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -71,6 +76,11 @@ pub trait EventCursor: Send {
                 return Ok(());
             }
         }
+    }
+
+    /// What it took so far, where that is counted.
+    fn explanation(&self) -> Explanation {
+        Explanation::default()
     }
 }
 
@@ -131,6 +141,84 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`ReadError`]; [`ReadError::PositionsNeedStream`] for positions on a scan of a log or category.
     fn scan(&self, query: &ScanQuery) -> Result<Box<dyn EventCursor>, ReadError>;
+
+    /// A cursor over the events that a selector selects, as the log is now.
+    ///
+    /// An adapter without indexes looks at every event within the bounds, as this does unless it is told better.
+    ///
+    /// # Errors
+    /// [`ReadError`]; [`ReadError::Limit`] for a selector beyond its limits.
+    fn select(&self, query: &SelectQuery) -> Result<Box<dyn EventCursor>, ReadError> {
+        Ok(Box::new(filtered::Filtered::new(self, query)?))
+    }
+
+    /// The event of this id in a category, be the id its producer's or made by the store; or `None` where there is none. Where
+    /// several have it, which only an append without its check or a copy can bring about, the newest.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn event_with_id(&self, category: &str, id: &EventId) -> Result<Option<StoredEvent>, ReadError> {
+        let query = SelectQuery { reverse: true, ..SelectQuery::new(Selector::category(category)) };
+        let mut found = None;
+        self.select(&query)?.visit(&mut |event| {
+            if event.id() == *id {
+                found = Some(event.to_stored());
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    /// The names of all categories, streams or events that occur in the log as it was at revision `at`, each once, in order of
+    /// their bytes. "No stream" is no name.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn names_at(&self, field: EventField, at: Revision) -> Result<Vec<String>, ReadError> {
+        let mut names = BTreeSet::new();
+        let query = ScanQuery { at: Some(at), ..ScanQuery::default() };
+        self.scan(&query)?.visit(&mut |event| {
+            let name = event.field(field);
+            if !names.contains(name) && !(field == EventField::Stream && name.is_empty()) {
+                names.insert(name.to_owned());
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(names.into_iter().collect())
+    }
+
+    /// The log's revision when the clock showed `time`: with all transactions that were recorded then or before.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    fn revision_at(&self, time: Timestamp) -> Result<Revision, ReadError> {
+        let (mut low, mut high) = (0, self.revision()?.get());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let from = Some(SequenceNumber::new(middle));
+            let query = ScanQuery { from, limit: Some(1), ..ScanQuery::default() };
+            let mut is_before = false;
+            self.scan(&query)?.visit(&mut |event| {
+                is_before = event.recorded_at() <= time;
+                ControlFlow::Break(())
+            })?;
+            if is_before {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(Revision::new(low))
+    }
+
+    /// Waits until the log holds so many events for readers, and gives the revision that it has then. Does not wait for what is
+    /// there already.
+    ///
+    /// # Errors
+    /// [`ReadError::NotReached`] after `timeout`; [`ReadError::Closed`] when the store is closed meanwhile,
+    /// [`ReadError::Poisoned`] when it takes no more appends.
+    fn wait_revision(&self, revision: Revision, timeout: Duration) -> Result<Revision, ReadError>;
 
     /// The newest event of a target, or `None` where it has none.
     ///

@@ -144,7 +144,8 @@ impl Engine {
             attributes: append.attributes,
             records: append.records,
         };
-        let events = || Incomings { parts: append.parts, standings, part: 0, event: 0, rest: events };
+        let observed_at = append.observed_when_recorded.then_some(recorded_at);
+        let events = || Incomings { parts: append.parts, standings, part: 0, event: 0, rest: events, observed_at };
         let additions = append.parts.iter().zip(standings).flat_map(|(part, standing)| {
             part.events.iter().zip(standing.first..).map(|(event, position)| Addition {
                 spot: standing.spot,
@@ -335,6 +336,8 @@ struct Incomings<'a> {
     part: usize,
     event: usize,
     rest: usize,
+    /// When events were observed whose producer did not say, if not when they were made.
+    observed_at: Option<Timestamp>,
 }
 
 impl<'a> Iterator for Incomings<'a> {
@@ -353,6 +356,10 @@ impl<'a> Iterator for Incomings<'a> {
             self.event += 1;
             self.rest -= 1;
             let attributes: &Attributes = event.attributes();
+            let observed_at = match self.observed_at {
+                Some(recorded_at) if !event.observed_given => recorded_at,
+                _ => event.observed_at(),
+            };
             return Some(EventSource {
                 id: event.id(),
                 category: part.stream.category(),
@@ -362,8 +369,8 @@ impl<'a> Iterator for Incomings<'a> {
                 metadata: event.metadata(),
                 attributes,
                 position,
-                observed_at: event.observed_at(),
-                occurred_at: event.occurred_at(),
+                observed_at,
+                occurred_at: event.occurred_at.unwrap_or(observed_at),
                 given: Given {
                     id: event.id.is_some(),
                     observed_at: event.observed_given,

@@ -93,6 +93,7 @@ impl Engine {
     pub(super) fn publish(&self, end: Place, revision: u64, recorded_at: Timestamp) {
         self.note_recorded(revision, recorded_at);
         self.horizon.publish(end, revision);
+        self.watch.tell();
     }
 
     /// The same for the holder of the seat where nobody else publishes: in every durability but `Sync`.
@@ -100,6 +101,7 @@ impl Engine {
     pub(super) fn publish_alone(&self, end: Place, revision: u64, recorded_at: Timestamp) {
         self.note_recorded(revision, recorded_at);
         self.horizon.publish_alone(end, revision);
+        self.watch.tell();
     }
 
     #[inline]

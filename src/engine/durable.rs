@@ -4,7 +4,11 @@ use super::Engine;
 use crate::vocabulary::error::{AppendError, ReadError};
 use crate::vocabulary::number::Revision;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+
+/// How long who waits for more events sleeps at most before it looks again, should all else fail.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
 
 /// How often who waits for durability looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
@@ -22,6 +26,31 @@ impl Engine {
             self.wait_visible(place)?;
         }
         self.sync_visible().map(Revision::new)
+    }
+
+    /// Waits until readers see so many events, and says how many they see.
+    ///
+    /// # Errors
+    /// [`ReadError::NotReached`], [`ReadError::Poisoned`], [`ReadError::Closed`].
+    pub(crate) fn wait_revision(&self, revision: Revision, timeout: Duration) -> Result<Revision, ReadError> {
+        let begun = Instant::now();
+        loop {
+            self.admit_read()?;
+            // Poison is looked for first and believed last: what is visible is, whatever failed later.
+            let poison = self.poison();
+            let at = Revision::new(self.revision());
+            if at >= revision {
+                return Ok(at);
+            }
+            if let Some(cause) = poison {
+                return Err(ReadError::Poisoned { wanted: revision, cause: Arc::clone(cause) });
+            }
+            let Some(rest) = timeout.checked_sub(begun.elapsed()).filter(|rest| !rest.is_zero()) else {
+                return Err(ReadError::NotReached { at, wanted: revision });
+            };
+            let is_over = || self.closed.load(Ordering::Acquire) || self.poison().is_some();
+            self.watch.sleep(rest.min(LOOK_AROUND), || self.revision() >= revision.get() || is_over());
+        }
     }
 
     /// Waits until the log is durable up to `revision`.

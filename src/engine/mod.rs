@@ -52,6 +52,7 @@ mod threads;
 mod unfiled_tests;
 mod verbatim;
 mod verify;
+mod watch;
 
 #[cfg(feature = "testing")]
 pub(crate) use by_hand::Staged;
@@ -89,6 +90,7 @@ use open::Settings;
 use parking_lot::{Mutex, RwLock};
 use rotate::Slot;
 use seat::Seat;
+use watch::Watch;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -107,6 +109,8 @@ pub(crate) struct Engine {
     hash_seed: u64,
     /// What readers may see.
     horizon: Horizon<LiveSegment>,
+    /// Where those sleep who wait for more of it.
+    watch: Watch,
     /// The place up to which everything is durable, and the revision there.
     durable: CachePadded<Mark>,
     durable_revision: Mark,
@@ -186,6 +190,7 @@ impl Engine {
     fn set_poison(&self, cause: &str) -> Arc<str> {
         let cause = self.commit.gathering.set_poison(cause);
         self.deferred.fail(&cause);
+        self.watch.tell();
         cause
     }
 

@@ -10,6 +10,7 @@ use super::housekeeping::Chores;
 use super::indexing::{Indexed, PART_BYTES, PARTS_A_SEGMENT};
 use super::rotate::{Slot, new_header};
 use super::seat::Seat;
+use super::watch::Watch;
 use super::{Engine, LiveSegment, Records};
 use crate::disk::{self, Disk, FileSystem, ForkGuard, RealDisk};
 use crate::format::encode::{self, Context, TransactionSource};
@@ -297,6 +298,7 @@ fn assemble(
         store_id,
         seed: IdSeed::of(&store_id),
         horizon: Horizon::new(segments, place, chain.sequence),
+        watch: Watch::default(),
         durable: CachePadded::new(Mark::new(durable.0.pack())),
         durable_revision: Mark::new(durable.1),
         seat: Mutex::new(seat),
@@ -380,6 +382,7 @@ impl Engine {
             return sealed;
         }
         self.closed.store(true, Ordering::Release);
+        self.watch.tell();
         self.commit.gathering.wake_all();
         let dropped = self.drop_prepared();
         if sealed.is_ok() && dropped.is_ok() && !self.settings.read_only {

@@ -1,5 +1,6 @@
 //! A transaction on its way into an adapter, and the check that it keeps the limits.
 
+use super::append_condition::AppendCondition;
 use super::attributes::Attributes;
 use super::condition::Condition;
 use super::error::{AppendError, LimitExceeded, LimitedThing};
@@ -10,6 +11,7 @@ use super::options::Limits;
 use super::strict;
 use super::time::Timestamp;
 use super::transaction::{StoredTransaction, StreamEvents, SystemRecord, Transaction};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,6 +27,11 @@ pub struct Append<'a> {
     pub parts: &'a [AppendPart<'a>],
     /// The system records, in order.
     pub records: &'a [SystemRecord],
+    /// What must hold of the log before the transaction, beside the conditions on streams.
+    pub when: &'a [AppendCondition],
+    /// Whether events to which their producer gave no time of observation are observed when they are recorded: what a database
+    /// promises. Otherwise they were when they were made.
+    pub observed_when_recorded: bool,
 }
 
 impl Append<'_> {
@@ -86,7 +93,7 @@ impl<'a> Append<'a> {
     /// A transaction of these parts, without id, attributes and records.
     #[must_use]
     pub fn new(attributes: &'a Attributes, parts: &'a [AppendPart<'a>]) -> Self {
-        Self { id: None, attributes, parts, records: &[] }
+        Self { id: None, attributes, parts, records: &[], when: &[], observed_when_recorded: false }
     }
 }
 
@@ -103,6 +110,8 @@ impl Append<'_> {
             attributes: self.attributes.clone(),
             parts: self.parts.iter().map(owned).collect(),
             records: self.records.to_vec(),
+            when: self.when.to_vec(),
+            observed_when_recorded: self.observed_when_recorded,
         }
     }
 }
@@ -112,8 +121,14 @@ impl Transaction {
     pub(crate) fn lend<T>(&self, to: impl FnOnce(&Append<'_>) -> T) -> T {
         let parts: Vec<AppendPart<'_>> =
             self.parts.iter().map(|part| AppendPart::new(&part.stream, &part.events, &part.condition)).collect();
-        let (id, attributes, records) = (self.id.as_ref(), &self.attributes, &self.records);
-        to(&Append { id, attributes, parts: &parts, records })
+        to(&Append {
+            id: self.id.as_ref(),
+            attributes: &self.attributes,
+            parts: &parts,
+            records: &self.records,
+            when: &self.when,
+            observed_when_recorded: self.observed_when_recorded,
+        })
     }
 }
 
@@ -130,6 +145,9 @@ impl<'a> PlainAppend<'a> {
     pub(crate) fn of(append: &Append<'a>, limits: &Limits) -> Option<Self> {
         let ([part], None, true) = (append.parts, append.id, append.attributes.is_empty()) else { return None };
         let ([event], true) = (part.events, append.records.is_empty()) else { return None };
+        if !append.when.is_empty() || append.observed_when_recorded {
+            return None;
+        }
         let (category, stream) = (part.stream.category().len(), part.stream.stream().len());
         let (name, payload) = (event.name().len(), event.payload.bytes.len());
         let content = category + stream + name + payload;
@@ -173,6 +191,9 @@ pub(crate) fn check(append: &Append<'_>, limits: &Limits, strict_names: bool) ->
                 strict::event(event.name(), event.id(), event.attributes())?;
             }
         }
+    }
+    for condition in append.when {
+        condition.selector().check()?;
     }
     for record in append.records {
         if &*record.namespace == OWN_NAMESPACE {
@@ -227,6 +248,23 @@ pub(crate) fn check_strict(transaction: &StoredTransaction) -> Result<(), Append
         strict::stream(&event.stream_id())?;
         let id = event.id();
         strict::event(event.name(), Some(&id), event.attributes())?;
+    }
+    Ok(())
+}
+
+/// Checks that no two events of the append have the same id in one category, as far as their producers gave them ids.
+///
+/// # Errors
+/// [`AppendError::DuplicateEventId`] for the first that is there twice.
+pub(crate) fn check_ids(append: &Append<'_>) -> Result<(), AppendError> {
+    let mut seen = HashSet::new();
+    for part in append.parts {
+        for id in part.events.iter().filter_map(NewEvent::id) {
+            if !seen.insert((part.stream.category(), id)) {
+                let (category, id) = (part.stream.category().into(), id.clone());
+                return Err(AppendError::DuplicateEventId { category, id, revision: None });
+            }
+        }
     }
     Ok(())
 }

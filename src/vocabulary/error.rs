@@ -2,16 +2,17 @@
 
 pub use super::limit::{LimitExceeded, LimitedThing};
 
-use super::append_condition::AppendConditionError;
+use super::append_condition::{AppendConditionError, UnmetAppendCondition};
 use super::cloud_event::{CloudEventError, InvalidBatch, InvalidSource};
 use super::condition::UnmetCondition;
 use super::database_event::NoCloudEvent;
+use super::event::EventId;
 use super::number::{Revision, SequenceNumber};
 use super::payload::PayloadError;
 use super::selector::{BindError, SelectorError};
 use super::time::InvalidTime;
 use super::transaction::Receipt;
-use super::transaction_error::TransactionError;
+use super::transaction_error::{Listed, TransactionError};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,6 +81,19 @@ pub enum AppendError {
     /// A condition does not hold.
     #[error(transparent)]
     Unmet(Box<UnmetCondition>),
+    /// Conditions on the log do not hold: every one of them, in their order.
+    #[error("{}", Listed(.0))]
+    UnmetConditions(Vec<UnmetAppendCondition>),
+    /// An event has, in its category, the id of another one: of this transaction, or of one that is there.
+    #[error("the category {category:?} has an event with the id {id} already{}", at_revision(*revision))]
+    DuplicateEventId {
+        /// The category.
+        category: Arc<str>,
+        /// The id.
+        id: EventId,
+        /// The revision of the event that is there; none where both are of this transaction.
+        revision: Option<Revision>,
+    },
     /// A custom condition panicked. This append is refused; the store stays usable.
     #[error("the condition {condition:?} panicked: {message}")]
     ConditionPanicked {
@@ -192,13 +206,14 @@ impl AppendError {
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Unmet(_) | Self::NotContiguous { .. } => Retry::AfterReading,
+            Self::Unmet(_) | Self::UnmetConditions(_) | Self::NotContiguous { .. } => Retry::AfterReading,
             Self::NoSpace(_) | Self::Io(_) | Self::TimedOut { .. } | Self::Full { .. } => Retry::Safe,
             Self::Unknown { .. } | Self::Poisoned { unknown: true, .. } => Retry::WithTransactionId,
             Self::Poisoned { unknown: false, .. } | Self::Closed | Self::Forked | Self::ReadOnly => Retry::AfterReopen,
             Self::ConditionPanicked { .. }
             | Self::CalledFromCondition
             | Self::DuplicateTransaction { .. }
+            | Self::DuplicateEventId { .. }
             | Self::Limit(_)
             | Self::InvalidName { .. }
             | Self::ReservedNamespace { .. }
@@ -210,7 +225,7 @@ impl AppendError {
     /// Whether another appender was faster: a condition no longer holds.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Unmet(_))
+        matches!(self, Self::Unmet(_) | Self::UnmetConditions(_))
     }
 
     /// Whether the append may have happened.
@@ -230,6 +245,11 @@ impl From<UnmetCondition> for AppendError {
     fn from(unmet: UnmetCondition) -> Self {
         Self::Unmet(Box::new(unmet))
     }
+}
+
+/// Where an event is that is there already.
+fn at_revision(revision: Option<Revision>) -> String {
+    revision.map(|revision| format!(", at revision {revision}")).unwrap_or_default()
 }
 
 /// Why a read failed. Reading again is always safe.
@@ -256,6 +276,9 @@ pub enum ReadError {
         /// What was asked for.
         wanted: Revision,
     },
+    /// A selector is beyond its limits.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     /// A bound on positions on a scan of more than one stream.
     #[error("positions bound a scan of one stream only, not of the {target}")]
     PositionsNeedStream {
@@ -299,6 +322,7 @@ impl ReadError {
             Self::Corrupt(_)
             | Self::Unsupported { .. }
             | Self::PositionsNeedStream { .. }
+            | Self::Limit(_)
             | Self::CalledFromCondition => Retry::Never,
             Self::Closed | Self::Poisoned { .. } => Retry::AfterReopen,
             Self::Io(_) | Self::NotReached { .. } | Self::TimedOut { .. } => Retry::Safe,

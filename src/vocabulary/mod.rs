@@ -23,6 +23,7 @@ pub(crate) mod pledge;
 pub mod prospective_event;
 pub mod query;
 pub(crate) mod reentry;
+pub mod select_query;
 pub mod selector;
 pub(crate) mod sevens;
 pub mod stats;

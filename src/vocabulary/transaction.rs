@@ -1,5 +1,6 @@
 //! Transactions: what is appended all or none, its receipt, and how it is read back.
 
+use super::append_condition::AppendCondition;
 use super::attributes::{AttributeValue, Attributes};
 use super::condition::{Condition, IntoCondition};
 use super::event::{NewEvent, StoredEvent};
@@ -34,6 +35,8 @@ pub struct Transaction {
     pub(crate) attributes: Attributes,
     pub(crate) parts: Vec<StreamEvents>,
     pub(crate) records: Vec<SystemRecord>,
+    pub(crate) when: Vec<AppendCondition>,
+    pub(crate) observed_when_recorded: bool,
 }
 
 /// The events of one stream within a transaction, and the condition on that stream.
@@ -98,6 +101,14 @@ impl Transaction {
     #[must_use]
     pub fn record(mut self, record: SystemRecord) -> Self {
         self.records.push(record);
+        self
+    }
+
+    /// Adds a condition on the log: what must hold of the latest event that a selector selects. All must hold, beside those on
+    /// streams; of those that do not, every one is reported.
+    #[must_use]
+    pub fn when(mut self, condition: AppendCondition) -> Self {
+        self.when.push(condition);
         self
     }
 

@@ -108,7 +108,7 @@ pub enum ConditionFault {
 }
 
 /// Several texts in one line.
-struct Listed<'a, T>(&'a [T]);
+pub(super) struct Listed<'a, T>(pub(super) &'a [T]);
 
 impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
