@@ -51,6 +51,7 @@ mod selected;
 mod snapshot;
 mod source;
 mod threads;
+mod times;
 #[cfg(test)]
 mod unfiled_tests;
 mod verbatim;
