@@ -41,7 +41,8 @@ fn batch(random: &mut fastrand::Rng, first: u64) -> (Vec<ProspectiveEvent>, Vec<
             revision,
         })
         .collect();
-    let proposed = known.iter().map(|known| event(known.category, known.stream, known.name).with_occurred_at(known.time));
+    let proposed =
+        known.iter().map(|known| event(known.category, known.stream, known.name).with_occurred_at(known.time));
     (proposed.collect(), known)
 }
 
@@ -178,12 +179,8 @@ fn meant(nodes: &[SelectorNode], place: usize, [category, stream, name]: [&str; 
         SelectorNode::StartsWith(Category(value)) => category.starts_with(&**value),
         SelectorNode::StartsWith(Stream(value)) => !stream.is_empty() && stream.starts_with(&**value),
         SelectorNode::StartsWith(Name(value)) => name.starts_with(&**value),
-        SelectorNode::And(one, other) => {
-            meant(nodes, *one as usize, names) && meant(nodes, *other as usize, names)
-        }
-        SelectorNode::Or(one, other) => {
-            meant(nodes, *one as usize, names) || meant(nodes, *other as usize, names)
-        }
+        SelectorNode::And(one, other) => meant(nodes, *one as usize, names) && meant(nodes, *other as usize, names),
+        SelectorNode::Or(one, other) => meant(nodes, *one as usize, names) || meant(nodes, *other as usize, names),
         other => panic!("{other:?}"),
     }
 }
@@ -225,9 +222,8 @@ fn check(database: &Database, seed: u64, queries: u64) {
         assert_eq!(revisions(asked.of(&at)), expected, "database {seed}, query {number}: {asked:?}");
         if number % 16 == 0 {
             assert_eq!(asked.of(&at).explain().unwrap().found, expected.len() as u64, "{asked:?}");
-            let selected = |known: &&Known| {
-                asked.selector.matches(&EventNames::new(known.category, known.stream, known.name))
-            };
+            let selected =
+                |known: &&Known| asked.selector.matches(&EventNames::new(known.category, known.stream, known.name));
             let whole = asked.plainly_all(&there);
             assert_eq!(there.iter().filter(selected).map(|known| known.revision).collect::<Vec<_>>(), whole);
         }

@@ -159,9 +159,7 @@ fn an_event_is_found_by_its_id_from_its_revision_on() {
         database.transact([with_id("e-1").with_occurred_at(day_of_january(5))]).unwrap();
         database.transact([event("audits", "", "n").with_id("e-1"), with_id("e-2")]).unwrap();
         let (id, now) = (EventId::from("e-1"), database.latest().unwrap());
-        let of = |at: &DatabaseAt, category: &str| {
-            at.event(category, &id).unwrap().map(|event| event.revision().get())
-        };
+        let of = |at: &DatabaseAt, category: &str| at.event(category, &id).unwrap().map(|event| event.revision().get());
         assert_eq!((of(&now, "accounts"), of(&now, "audits"), of(&now, "reports")), (Some(1), Some(2), None));
         let first = database.at_revision(revision(1), AT_ONCE).unwrap();
         assert_eq!((of(&first, "accounts"), of(&first, "audits")), (Some(1), None));

@@ -77,10 +77,8 @@ fn beyond_the_limits_of_the_store_say_which_events_are() {
     };
     let directory = tempfile::tempdir().unwrap();
     let memory = stratalog::adapters::memory::MemoryAdapter::with_options(&limits());
-    let stores = [
-        stratalog::EventStore::new(memory),
-        stratalog::EventStore::open_with(directory.path(), limits()).unwrap(),
-    ];
+    let stores =
+        [stratalog::EventStore::new(memory), stratalog::EventStore::open_with(directory.path(), limits()).unwrap()];
     for store in stores {
         let database = Database::new(store, both::source()).unwrap();
         let many = (0..4).map(|_| event("accounts", "s", "n")).collect::<Proposal>();
