@@ -2,7 +2,8 @@
 
 use super::*;
 use stratalog::{
-    AppendError, AttributeValue, LimitedThing, Limits, Options, Retry, must_exist, must_not_exist, unchanged_since,
+    AppendError, AttributeValue, DatabaseSource, LimitedThing, Limits, NewEvent, Options, Retry, must_exist,
+    must_not_exist, unchanged_since,
 };
 
 fn refused(database: &Database, proposal: impl Into<Proposal>) -> TransactionError {
@@ -170,6 +171,36 @@ fn want_event_ids_that_their_category_does_not_have() {
         assert_eq!(duplicates(database.transact(taken)), told, "all of them, of any stream, made ones too");
         assert_eq!(database.store().revision().unwrap(), revision(4));
         database.transact([event("audits", "acc-42", "n").with_id(made)]).unwrap();
+    });
+}
+
+#[test]
+fn take_no_category_outside_the_rules_and_leave_others_to_be_read() {
+    let long = "c".repeat(300);
+    let categories = ["t", ".github", "", " ", "a\u{1f}b", &long];
+    both::on_both_of_any_name(|database| {
+        for category in categories {
+            let now = database.latest().unwrap();
+            let proposed = || [event(category, "s", "n")];
+            for found in [faults(database.transact(proposed())), faults(now.speculate(proposed()))] {
+                let [InvalidEvent { index: 0, fault: EventFault::Name(name), .. }] = &found[..] else {
+                    panic!("{category:?}: {found:?}")
+                };
+                assert_eq!((name.what, &*name.name), ("category", category));
+            }
+            database.store().stream(category, "s").publish([NewEvent::empty("n")]).unwrap();
+        }
+        let now = database.latest().unwrap();
+        for (number, category) in (1_u64..).zip(categories) {
+            let found = now.query(Selector::category(category)).read().unwrap();
+            assert_eq!((found.len(), found[0].revision(), found[0].category()), (1, revision(number), category));
+            assert_eq!(DatabaseSource::parse(&found[0].source()).unwrap(), (both::source(), category.to_owned()));
+            let refused = found[0].to_strict_cloud_event().unwrap_err();
+            assert_eq!((refused.revision, refused.id), (revision(number), found[0].id()), "it names the event");
+        }
+        let mut sorted = categories.to_vec();
+        sorted.sort_unstable();
+        assert_eq!(now.categories().unwrap(), sorted);
     });
 }
 
