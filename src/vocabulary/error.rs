@@ -5,6 +5,7 @@ pub use super::limit::{LimitExceeded, LimitedThing};
 use super::append_condition::{AppendConditionError, UnmetAppendCondition};
 use super::cloud_event::{CloudEventError, InvalidBatch, InvalidSource};
 use super::condition::UnmetCondition;
+use super::database_error::DatabaseError;
 use super::database_event::NoCloudEvent;
 use super::event::EventId;
 use super::number::{Revision, SequenceNumber};
@@ -499,6 +500,9 @@ pub enum Error {
     /// A transaction was refused by a database.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
+    /// A database refused, or could not be had.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// Something is no CloudEvent.
     #[error(transparent)]
     CloudEvent(#[from] CloudEventError),
@@ -519,12 +523,14 @@ impl Error {
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Append(error) if error.is_conflict())
             || matches!(self, Self::Transaction(TransactionError::UnmetConditions(_)))
+            || matches!(self, Self::Database(error) if error.is_conflict())
     }
 
     /// Whether an append may or may not have happened.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Append(error) if error.is_unknown())
+            || matches!(self, Self::Database(error) if error.is_unknown())
     }
 
     /// Whether the store takes no more appends until it is reopened.
@@ -536,6 +542,7 @@ impl Error {
                 Self::Read(ReadError::Poisoned { .. })
                     | Self::Projection(ProjectionError::Read(ReadError::Poisoned { .. }))
             )
+            || matches!(self, Self::Database(error) if error.is_poisoned())
     }
 
     /// Whether a retry is safe, and what it takes.
@@ -557,6 +564,7 @@ impl Error {
             | Self::NoCloudEvent(_)
             | Self::Source(_) => Retry::Never,
             Self::Transaction(error) => error.retry(),
+            Self::Database(error) => error.retry(),
         }
     }
 }
