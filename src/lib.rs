@@ -37,6 +37,8 @@
 //!   of older schema versions.
 //! - **Databases**: what one takes and gives, [`ProspectiveEvent`] and [`Event`], and why it refuses, [`TransactionError`]; as
 //!   other systems say it, [`CloudEvent`].
+//! - **State views and state changes**: [`StateView`] and [`StateChange`] for your code; [`ViewDefinition`],
+//!   [`ChangeDefinition`] and [`StateChangeRequest`] to register and call it; [`DatabaseReader`], which is what it sees.
 //! - **Numbers**: [`SequenceNumber`] in the log, [`Position`] in the stream, [`Revision`] for how many events there are.
 //! - **Times**: [`Timestamp`], and the [`Clock`]s that tell it.
 //! - **Opening**: [`Options`], [`Durability`], [`Limits`].
@@ -72,6 +74,12 @@ pub use engine::{
     verify,
 };
 pub use state::{
+    AnyStateChange, AnyStateView, ChangeDefinition, Command, ContentCodec, DatabaseReader, DecideFailure, DecideResult,
+    Decision, EventQuery, Executed, FromCommand, Json, KeptViews, Maintenance, MessagePack, QueryRange,
+    QueryTemporality, RefreshedViews, RegisteredChange, RegisteredView, RenderedView, StateChange, StateChangeMetadata,
+    StateChangeRequest, StateView, ViewDefinition, ViewFold, ViewParameters, ViewState,
+};
+pub use state::{
     Applied, HandlerOutcome, IntoEventResult, MissingHandler, Project, Projection, Projector, TypedEvent, Upcasters,
 };
 pub use store::{EventCategory, EventLog, EventStore, EventStream, Scan, ScanIter, Visit, retry_on_conflict};
@@ -92,6 +100,9 @@ pub use vocabulary::error::{
     Result, Retry,
 };
 pub use vocabulary::event::{EventId, EventRef, NewEvent, StoredEvent};
+pub use vocabulary::function_error::{
+    CommandParseError, EvolveError, ExecuteError, RegisterError, StateChangeError, ViewError,
+};
 pub use vocabulary::identifier::{Category, Identifier, Log, Stream};
 pub use vocabulary::number::{Position, Revision, SequenceNumber};
 pub use vocabulary::options::{Durability, Limits, OpenMode, Options};

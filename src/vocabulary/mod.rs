@@ -8,6 +8,7 @@ pub mod condition;
 pub mod database_event;
 pub mod error;
 pub mod event;
+pub mod function_error;
 pub(crate) mod id;
 pub mod identifier;
 pub(crate) mod json;
