@@ -35,8 +35,9 @@
 //! - **Reading**: [`Scan`] gives [`StoredEvent`]s to keep, or lends [`EventRef`]s that copy nothing.
 //! - **State**: [`Projector`] from functions, [`Project`] for structs, the [`Projection`] they give, [`Upcasters`] for payloads
 //!   of older schema versions.
-//! - **Databases**: what one takes and gives, [`ProspectiveEvent`] and [`Event`], and why it refuses, [`TransactionError`]; as
-//!   other systems say it, [`CloudEvent`].
+//! - **Databases**: a [`Catalog`] of them; the live [`Database`], which takes a [`Proposal`] of [`ProspectiveEvent`]s, or says why
+//!   not ([`TransactionError`]); and the [`DatabaseAt`] that it was at any time, is, or would be, whose [`Query`] gives
+//!   [`Event`]s. As other systems say them: [`CloudEvent`].
 //! - **State views and state changes**: [`StateView`] and [`StateChange`] for your code; [`ViewDefinition`],
 //!   [`ChangeDefinition`] and [`StateChangeRequest`] to register and call it; [`DatabaseReader`], which is what it sees.
 //! - **Numbers**: [`SequenceNumber`] in the log, [`Position`] in the stream, [`Revision`] for how many events there are.
@@ -80,7 +81,8 @@ pub use state::{
     StateChangeRequest, StateView, ViewDefinition, ViewFold, ViewParameters, ViewState,
 };
 pub use state::{
-    Applied, HandlerOutcome, IntoEventResult, MissingHandler, Project, Projection, Projector, TypedEvent, Upcasters,
+    Applied, Catalog, CatalogOptions, Database, DatabaseAt, HandlerOutcome, IntoEventResult, MissingHandler, Project,
+    Projection, Projector, Query, QueryIter, TransactionDetail, TransactionSummary, TypedEvent, Upcasters,
 };
 pub use store::{EventCategory, EventLog, EventStore, EventStream, Scan, ScanIter, Visit, retry_on_conflict};
 pub use vocabulary::append_condition::{
@@ -94,6 +96,7 @@ pub use vocabulary::cloud_event::{
 pub use vocabulary::condition::{
     Condition, ExpectedPosition, IntoCondition, UnmetCondition, position_is, stream_exists, stream_is_empty,
 };
+pub use vocabulary::database_error::DatabaseError;
 pub use vocabulary::database_event::{Event, NoCloudEvent};
 pub use vocabulary::error::{
     AppendError, Corruption, Error, IoFailure, LimitExceeded, LimitedThing, OpenError, ProjectionError, ReadError,
@@ -107,6 +110,7 @@ pub use vocabulary::identifier::{Category, Identifier, Log, Stream};
 pub use vocabulary::number::{Position, Revision, SequenceNumber};
 pub use vocabulary::options::{Durability, Limits, OpenMode, Options};
 pub use vocabulary::payload::{Codec, Data, Payload, PayloadError, PayloadKind, PayloadRef};
+pub use vocabulary::proposal::Proposal;
 pub use vocabulary::prospective_event::{EventFault, ProspectiveEvent};
 pub use vocabulary::query::ScanQuery;
 pub use vocabulary::select_query::{Access, Explanation, SelectQuery};

@@ -464,9 +464,12 @@ impl MemoryAdapter {
 fn select(events: &[StoredEvent], query: &ScanQuery) -> Vec<StoredEvent> {
     let range = query.range(events.len() as u64);
     let positions = query.positions();
+    let within = match (usize::try_from(range.start), usize::try_from(range.end)) {
+        (Ok(start), Ok(end)) => events.get(start..end).unwrap_or_default(),
+        _ => &[],
+    };
     let wanted = |event: &&StoredEvent| {
-        range.contains(&event.sequence_number().get())
-            && positions.contains(&event.position().get())
+        positions.contains(&event.position().get())
             && match &query.target {
                 Identifier::Log(_) => true,
                 Identifier::Category(category) => event.category() == category.category(),
@@ -477,9 +480,9 @@ fn select(events: &[StoredEvent], query: &ScanQuery) -> Vec<StoredEvent> {
     };
     let limit = usize::try_from(query.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     if query.reverse {
-        events.iter().rev().filter(wanted).take(limit).cloned().collect()
+        within.iter().rev().filter(wanted).take(limit).cloned().collect()
     } else {
-        events.iter().filter(wanted).take(limit).cloned().collect()
+        within.iter().filter(wanted).take(limit).cloned().collect()
     }
 }
 

@@ -1,11 +1,16 @@
-//! Floor 9: state out of events: projections, what folds them, and what brings old payloads up to date.
+//! Floor 9: state out of events: projections, what folds them, and what brings old payloads up to date; and databases, with
+//! the state views and state changes of users.
 
+mod database;
 mod functions;
 mod project;
 mod projection;
 mod projector;
 mod upcast;
 
+pub use database::{
+    Catalog, CatalogOptions, Database, DatabaseAt, Query, QueryIter, TransactionDetail, TransactionSummary,
+};
 pub use functions::{
     AnyStateChange, AnyStateView, ChangeDefinition, Command, ContentCodec, DatabaseReader, DecideFailure, DecideResult,
     Decision, EventQuery, Executed, FromCommand, Json, KeptViews, Maintenance, MessagePack, QueryRange,
