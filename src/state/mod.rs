@@ -1,5 +1,4 @@
-//! Floor 9: state out of events: projections, what folds them, and what brings old payloads up to date; and databases, with
-//! the state views and state changes of users.
+//! Floor 9: state out of events: projections, databases, and the state views and state changes of users.
 
 mod database;
 mod functions;
