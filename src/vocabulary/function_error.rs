@@ -121,7 +121,7 @@ macro_rules! internal {
     )*};
 }
 
-internal!(Error, ReadError, ViewError, PayloadError, AppendConditionError, BindError, SelectorError);
+internal!(Error, DatabaseError, ReadError, ViewError, PayloadError, AppendConditionError, BindError, SelectorError);
 
 /// Why a state view cannot take an event, or why its state cannot be written or read. What user code returns.
 ///

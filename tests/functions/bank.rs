@@ -100,7 +100,8 @@ impl StateChange for Transfer {
     /// Looks at one account and touches two; the condition is on the one that must not go below nothing.
     fn decide(database: &dyn DatabaseReader, command: Self, _: &StateChangeMetadata) -> DecideResult {
         let Transfer { from, to, cents } = command;
-        let of = |name: &str| [("account", FieldValue::stream(name))].into_iter().collect::<stratalog::ViewParameters>();
+        let of =
+            |name: &str| [("account", FieldValue::stream(name))].into_iter().collect::<stratalog::ViewParameters>();
         let Some(source) = database.view_state::<Account>("account", 1, of(&from))? else {
             return Err(StateChangeError::internal("there is no view of accounts"));
         };

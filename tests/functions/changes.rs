@@ -157,7 +157,9 @@ fn every_refusal_keeps_its_kind_and_writes_nothing() {
             (request(&json!({ "account": "a", "cents": 0 })), "must be positive"),
         ] {
             match database.execute_state_change("deposit", 1, &bad).unwrap_err() {
-                ExecuteError::Refused(StateChangeError::Validation(message)) => assert!(message.contains(why), "{message}"),
+                ExecuteError::Refused(StateChangeError::Validation(message)) => {
+                    assert!(message.contains(why), "{message}")
+                }
                 other => panic!("{other}"),
             }
         }
@@ -169,12 +171,7 @@ fn every_refusal_keeps_its_kind_and_writes_nothing() {
 struct Stopped;
 
 impl AnyStateChange for Stopped {
-    fn decide(
-        &self,
-        _: &dyn DatabaseReader,
-        _: &Command,
-        _: &StateChangeMetadata,
-    ) -> Result<Decision, DecideFailure> {
+    fn decide(&self, _: &dyn DatabaseReader, _: &Command, _: &StateChangeMetadata) -> Result<Decision, DecideFailure> {
         Err(DecideFailure::Failed("out of time".into()))
     }
 }
@@ -268,8 +265,9 @@ fn a_request_that_comes_eight_times_at_once_is_carried_out_once() {
         for round in 0..20 {
             let request = request(&json!(round)).transaction_id(format!("pay-{round}"));
             let results = std::thread::scope(|scope| {
-                let threads: Vec<_> =
-                    (0..8).map(|_| scope.spawn(|| database.execute_state_change("pay", 1, &request).unwrap())).collect();
+                let threads: Vec<_> = (0..8)
+                    .map(|_| scope.spawn(|| database.execute_state_change("pay", 1, &request).unwrap()))
+                    .collect();
                 threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
             });
             assert_eq!(results.iter().filter(|result| !result.is_repeat()).count(), 1);
@@ -301,7 +299,10 @@ fn a_conflict_is_decided_again_as_often_as_asked() {
         };
         let (outcome, runs) = execute(3, 3);
         let executed = outcome.unwrap();
-        assert_eq!((executed.retries, executed.decided_at, executed.revision()), (3, Revision::new(3), Revision::new(4)));
+        assert_eq!(
+            (executed.retries, executed.decided_at, executed.revision()),
+            (3, Revision::new(3), Revision::new(4))
+        );
         assert_eq!(runs, [0, 1, 2, 3]);
         let (outcome, runs) = execute(3, 2);
         let conflict = outcome.unwrap_err();
@@ -339,7 +340,8 @@ fn without_events_conditions_are_checked_and_nothing_is_written() {
             assert_eq!((executed.decided_at, executed.revision()), (Revision::new(1), Revision::new(1)));
             assert!(!executed.is_repeat(), "the id is not remembered");
         }
-        let (outcome, runs) = execute(&[holds, must_not_exist(Selector::stream("a")), must_exist(Selector::stream("b"))]);
+        let (outcome, runs) =
+            execute(&[holds, must_not_exist(Selector::stream("a")), must_exist(Selector::stream("b"))]);
         let ExecuteError::Database(error) = outcome.unwrap_err() else { panic!("a condition does not hold") };
         let DatabaseError::Transaction(TransactionError::UnmetConditions(unmet)) = *error else { panic!("{error}") };
         assert_eq!((unmet.len(), runs), (2, 3), "every one is told; it was decided three times");

@@ -32,7 +32,8 @@ fn compare(going_on: &DatabaseAt, from_start: &DatabaseAt) {
     assert_eq!(going_on.revision(), from_start.revision());
     for (name, _) in TEMPORALITIES {
         for account_name in ["a", "b"] {
-            let [one, other] = [going_on, from_start].map(|at| at.view(name, 1, account(account_name)).unwrap().unwrap());
+            let [one, other] =
+                [going_on, from_start].map(|at| at.view(name, 1, account(account_name)).unwrap().unwrap());
             assert_eq!(one, other, "{name} of {account_name} at revision {}", one.revision);
         }
     }

@@ -39,7 +39,8 @@ fn a_view_is_folded_alone_or_by_a_database() {
     let given = given(events);
     let folded = given.view::<Account>(Selector::stream("a")).unwrap();
     assert_eq!((folded.data, folded.revision.get()), (alone, 2));
-    let late = given.and([TestEventBuilder::new("accounts", "late").with_stream("a").with_occurred_at(time(0)).build()]);
+    let late =
+        given.and([TestEventBuilder::new("accounts", "late").with_stream("a").with_occurred_at(time(0)).build()]);
     let definition = ViewDefinition::new(of_account()).temporality(QueryTemporality::EffectiveTime);
     let trace = late.view_of::<Trace>(definition, account("a")).unwrap().data;
     assert_eq!(trace.0[0], (3, "late".to_owned()));
@@ -53,7 +54,8 @@ fn what_is_given_decides_what_comes_of_a_command() {
     let bank = given([opened("a"), opened("b"), deposited("a", 10)])
         .with_view::<Account>("account", ViewDefinition::new(of_account()));
     let transfer = |cents| Transfer { from: "a".into(), to: "b".into(), cents };
-    bank.when::<Transfer>(&transfer(11)).then_refused(&StateChangeError::conflict("there is not enough in the account"));
+    bank.when::<Transfer>(&transfer(11))
+        .then_refused(&StateChangeError::conflict("there is not enough in the account"));
     let moved = |stream: &str, name: &str| test_event("accounts", stream, name, &10);
     let done = bank.when::<Transfer>(&transfer(10)).then_events([moved("a", "withdrawn"), moved("b", "deposited")]);
     assert_eq!(done.then_revision(5).events().len(), 2);

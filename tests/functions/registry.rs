@@ -24,9 +24,10 @@ fn versions_count_up_from_one_or_are_given() {
         assert_eq!((register(view().version(u64::MAX)), register(view())), (Ok(u64::MAX), Err(none)));
         let change = |definition| database.register_change_with("account", definition, nothing);
         assert_eq!(change(ChangeDefinition::new()), Ok(1), "changes have names of their own");
-        assert_eq!(change(ChangeDefinition::new().version(1)).map_err(|error| error.to_string()), Err(
-            "there is a version 1 of \"account\" already".into()
-        ));
+        assert_eq!(
+            change(ChangeDefinition::new().version(1)).map_err(|error| error.to_string()),
+            Err("there is a version 1 of \"account\" already".into())
+        );
         let versions: Vec<u64> = database.state_views().iter().map(|view| view.version()).collect();
         assert_eq!(versions, [1, 2, 3, 7, 8, u64::MAX]);
         assert_eq!(anew(&database).state_views().len(), 0, "each program registers its own");
@@ -90,7 +91,10 @@ fn what_was_registered_is_listed_with_all_that_was_said() {
         database.register_view::<Account>("account", ViewDefinition::new(accounts())).unwrap();
         let views = database.state_views();
         assert_eq!((views[0].definition(), views[0].name(), views[0].version()), (&definition, "account", 1));
-        assert_eq!((views[0].content_type(), views[0].is_active(), views[1].is_active()), ("application/json", false, true));
+        assert_eq!(
+            (views[0].content_type(), views[0].is_active(), views[1].is_active()),
+            ("application/json", false, true)
+        );
         assert_eq!(views[1].definition().maintenance, Maintenance::Lazy);
         let definition = ChangeDefinition::new().description("opens").source_code("urn:code").inactive();
         database.register_change_with("open", definition.clone(), nothing).unwrap();

@@ -51,8 +51,7 @@ fn eight_threads_move_money_and_it_adds_up_at_every_revision() {
         let opened = database.store().revision().unwrap().get();
         let carried_out: u64 = std::thread::scope(|scope| {
             let database = &database;
-            let threads: Vec<_> =
-                (0..THREADS).map(|thread| scope.spawn(move || transfers(database, thread))).collect();
+            let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || transfers(database, thread))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         assert!(carried_out > 0);

@@ -100,10 +100,8 @@ fn parameters_are_bound_by_name_and_kind() {
         );
         let twice = [both.to_vec(), vec![kind]].concat();
         assert_eq!(refused(&twice), BindError::BoundTwice { parameter: "kind.of event".into() });
-        let names: Vec<(String, EventField)> = database.state_views()[0]
-            .parameters()
-            .map(|(name, field)| (name.to_owned(), field))
-            .collect();
+        let names: Vec<(String, EventField)> =
+            database.state_views()[0].parameters().map(|(name, field)| (name.to_owned(), field)).collect();
         assert_eq!(names, [("account".into(), EventField::Stream), ("kind.of event".into(), EventField::Name)]);
     });
 }
@@ -206,7 +204,10 @@ fn states_are_written_by_their_codec_under_their_content_type() {
         }
         let now = database.latest().unwrap();
         let packed = now.view("packed", 1, ()).unwrap().unwrap();
-        assert_eq!((&*packed.content_type, packed.parse().unwrap()), ("application/msgpack", Some(Packed { cents: 7 })));
+        assert_eq!(
+            (&*packed.content_type, packed.parse().unwrap()),
+            ("application/msgpack", Some(Packed { cents: 7 }))
+        );
         let spelled = now.view("spelled", 1, ()).unwrap().unwrap();
         assert_eq!((&*spelled.content_type, &*text(&spelled)), ("text/plain; charset=utf-8", "7"));
         assert_eq!(spelled.state::<Spelled>().unwrap().data, Spelled { cents: 7 });

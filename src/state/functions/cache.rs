@@ -59,9 +59,7 @@ impl LastFolded {
         let latest = events.iter().map(Event::occurred_at).fold(newest.occurred_at(), Timestamp::max);
         let latest_effective = earlier.map_or(latest, |earlier| earlier.latest_effective.max(latest));
         match earlier {
-            Some(earlier) if earlier.revision > newest.revision() => {
-                Some(Self { latest_effective, ..earlier.clone() })
-            }
+            Some(earlier) if earlier.revision > newest.revision() => Some(Self { latest_effective, ..earlier.clone() }),
             _ => Some(Self {
                 revision: newest.revision(),
                 recorded_at: newest.recorded_at(),
@@ -95,13 +93,7 @@ struct Slot {
 
 impl Default for ViewCache {
     fn default() -> Self {
-        Self(Mutex::new(Slots {
-            budget: BUDGET,
-            bytes: 0,
-            clock: 0,
-            by_key: HashMap::new(),
-            by_use: BTreeMap::new(),
-        }))
+        Self(Mutex::new(Slots { budget: BUDGET, bytes: 0, clock: 0, by_key: HashMap::new(), by_use: BTreeMap::new() }))
     }
 }
 

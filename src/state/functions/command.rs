@@ -216,7 +216,8 @@ mod tests {
             let refused = CommandParseError::UnsupportedContentType { found: found.into() };
             assert_eq!(parse(&Command::new("1", found)), Err(refused));
         }
-        for (body, content_type) in [("", "application/json"), ("300", "application/json"), ("", "application/msgpack")] {
+        for (body, content_type) in [("", "application/json"), ("300", "application/json"), ("", "application/msgpack")]
+        {
             let failed = parse(&Command::new(body, content_type));
             assert!(matches!(failed, Err(CommandParseError::DeserializationFailed { .. })), "{body:?}: {failed:?}");
         }

@@ -215,9 +215,11 @@ impl<'a> Execution<'a> {
 
     /// The proposal with what is to be known of where it comes from.
     fn signed(&self, proposal: Proposal, decided_at: Revision) -> Proposal {
-        let proposal = self.request.attributes.iter().fold(proposal, |proposal, (name, value)| {
-            proposal.attribute(name, value.clone())
-        });
+        let proposal = self
+            .request
+            .attributes
+            .iter()
+            .fold(proposal, |proposal, (name, value)| proposal.attribute(name, value.clone()));
         let number = |number: u64| AttributeValue::Integer(i64::try_from(number).unwrap_or(i64::MAX));
         let proposal = proposal
             .attribute(NAME, AttributeValue::String(self.change.shared_name()))

@@ -115,6 +115,7 @@ fn identity(view: &RegisteredView, selector: &Selector) -> Option<String> {
     let definition = view.definition();
     let code = definition.kept.as_ref().map(|kept| &*kept.code);
     let temporality = format!("{:?}", definition.temporality);
-    let what = (view.name(), view.version(), code, selector, temporality, view.content_type(), definition.schema.as_deref());
+    let what =
+        (view.name(), view.version(), code, selector, temporality, view.content_type(), definition.schema.as_deref());
     serde_json::to_string(&what).ok()
 }

@@ -79,8 +79,7 @@ impl DatabaseAt {
             return Err(ViewError::Inactive { name: view.shared_name(), version });
         }
         let bound = view.definition().selector.bind(parameters.into().pairs());
-        let selector =
-            bound.map_err(|source| ViewError::Bind { name: view.shared_name(), version, source })?;
+        let selector = bound.map_err(|source| ViewError::Bind { name: view.shared_name(), version, source })?;
         render(self, &view, selector).map(Some)
     }
 
@@ -176,9 +175,8 @@ impl Rendering<'_> {
     /// The speculated events that are selected, in the view's order.
     fn speculated(&self) -> Vec<Event> {
         let until = self.database.effective_at();
-        let is_meant = |event: &&Event| {
-            self.selector.matches(*event) && until.is_none_or(|until| event.occurred_at() <= until)
-        };
+        let is_meant =
+            |event: &&Event| self.selector.matches(*event) && until.is_none_or(|until| event.occurred_at() <= until);
         let mut events: Vec<Event> = self.database.speculated().iter().filter(is_meant).cloned().collect();
         if self.view.definition().temporality == QueryTemporality::EffectiveTime {
             events.sort_by_key(|event| (event.occurred_at(), event.revision()));

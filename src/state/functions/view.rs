@@ -203,9 +203,7 @@ struct NativeFold<V>(V);
 
 impl<V: StateView> ViewFold for NativeFold<V> {
     fn evolve(&mut self, events: &[Event]) -> Result<(), EvolveError> {
-        events.iter().try_for_each(|event| {
-            self.0.evolve_event(event).map_err(|error| error.at(event.revision()))
-        })
+        events.iter().try_for_each(|event| self.0.evolve_event(event).map_err(|error| error.at(event.revision())))
     }
 
     fn finish(self: Box<Self>) -> Result<Option<Bytes>, EvolveError> {
