@@ -35,8 +35,8 @@
 //! - **Reading**: [`Scan`] gives [`StoredEvent`]s to keep, or lends [`EventRef`]s that copy nothing.
 //! - **State**: [`Projector`] from functions, [`Project`] for structs, the [`Projection`] they give, [`Upcasters`] for payloads
 //!   of older schema versions.
-//! - **Databases**: a [`Catalog`] of them; the live [`Database`], which takes a [`Proposal`] of [`ProspectiveEvent`]s, or says why
-//!   not ([`TransactionError`]); and the [`DatabaseAt`] that it was at any time, is, or would be, whose [`Query`] gives
+//! - **Databases**: a [`Catalog`] of them; the live [`Database`], which takes a [`Proposal`] of [`ProspectiveEvent`]s, or says
+//!   why not ([`TransactionError`]); and the [`DatabaseAt`] that it was at any time, is, or would be, whose [`Query`] gives
 //!   [`Event`]s. As other systems say them: [`CloudEvent`].
 //! - **State views and state changes**: [`StateView`] and [`StateChange`] for your code; [`ViewDefinition`],
 //!   [`ChangeDefinition`] and [`StateChangeRequest`] to register and call it; [`DatabaseReader`], which is what it sees.

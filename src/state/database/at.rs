@@ -119,11 +119,7 @@ impl DatabaseAt {
     ///
     /// # Errors
     /// As [`Database::at_revision`].
-    pub fn at_revision(
-        &self,
-        revision: Revision,
-        timeout: Duration,
-    ) -> Result<DatabaseAt, DatabaseError> {
+    pub fn at_revision(&self, revision: Revision, timeout: Duration) -> Result<DatabaseAt, DatabaseError> {
         let other = self.database.at_revision(revision, timeout)?;
         Ok(Self { effective_at: self.effective_at, ..other })
     }

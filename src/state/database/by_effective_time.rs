@@ -10,6 +10,7 @@ use crate::vocabulary::database_event::Event;
 use crate::vocabulary::error::ReadError;
 use crate::vocabulary::number::Revision;
 use crate::vocabulary::select_query::{Explanation, SelectQuery};
+use crate::vocabulary::time::Timestamp;
 use std::collections::BinaryHeap;
 
 /// How much is held at once.
@@ -94,45 +95,27 @@ impl ByEffectiveTime {
     fn pass(&mut self) -> Result<(), ReadError> {
         let database = self.query.database_at().database();
         let most = usize::try_from(self.rest).unwrap_or(usize::MAX).min(self.sizes.ranks);
+        let mut found = Found { most, ranks: BinaryHeap::new(), to_keep: self.sizes.kept, kept: Some(Vec::new()) };
         let mut selected = Selected::new(SelectQuery { reverse: false, ..self.query.stored() });
-        let mut speculated = self.speculated.iter();
-        let mut ranks: BinaryHeap<Rank> = BinaryHeap::new();
-        let mut kept: Option<Vec<(Rank, Event)>> = Some(Vec::new());
-        loop {
-            let event = match selected.next(database)? {
-                Some(event) => database.event(event),
-                None => match speculated.next() {
-                    Some(event) => event.clone(),
-                    None => break,
-                },
-            };
-            let rank = self.rank(&event);
-            let is_behind = self.past.is_none_or(|past| rank > past);
-            if !is_behind || !self.query.is_from(event.occurred_at(), event.revision()) {
-                continue;
+        while let Some(event) = selected.next(database)? {
+            if let Some(rank) = self.rank_behind(event.occurred_at(), event.revision()) {
+                found.take(rank, || database.event(event));
             }
-            if ranks.len() < most {
-                ranks.push(rank);
-            } else if let Some(mut worst) = ranks.peek_mut().filter(|worst| **worst > rank) {
-                *worst = rank;
-            }
-            if let Some(all) = &mut kept {
-                if all.len() < self.sizes.kept {
-                    all.push((rank, event));
-                } else {
-                    kept = None;
-                }
+        }
+        for event in &self.speculated {
+            if let Some(rank) = self.rank_behind(event.occurred_at(), event.revision()) {
+                found.take(rank, || event.clone());
             }
         }
         self.passes += 1;
         self.explanation.add(&selected.explanation());
-        if let Some(mut all) = kept {
+        if let Some(mut all) = found.kept {
             all.sort_unstable_by_key(|(rank, _)| *rank);
             self.events = all.into_iter().map(|(_, event)| event).collect::<Vec<_>>().into_iter();
             self.is_last = true;
             return Ok(());
         }
-        let ranks = ranks.into_sorted_vec();
+        let ranks = found.ranks.into_sorted_vec();
         self.is_last = ranks.len() < most;
         self.past = ranks.last().copied();
         self.ranks = ranks.into_iter();
@@ -160,9 +143,14 @@ impl ByEffectiveTime {
         Ok(())
     }
 
-    fn rank(&self, event: &Event) -> Rank {
-        let (time, revision) = (event.occurred_at().unix_nanoseconds(), event.revision().get());
-        if self.query.is_reverse() { (-time, u64::MAX - revision) } else { (time, revision) }
+    /// The rank of an event, unless it is before the time asked for or was found by a pass before.
+    fn rank_behind(&self, occurred_at: Timestamp, revision: Revision) -> Option<Rank> {
+        if !self.query.is_from(occurred_at, revision) {
+            return None;
+        }
+        let (time, number) = (occurred_at.unix_nanoseconds(), revision.get());
+        let rank = if self.query.is_reverse() { (-time, u64::MAX - number) } else { (time, number) };
+        self.past.is_none_or(|past| rank > past).then_some(rank)
     }
 
     /// What it took so far.
@@ -177,6 +165,28 @@ impl ByEffectiveTime {
     }
 }
 
+/// What a pass found: the first ranks, and all events as long as they are few.
+struct Found {
+    most: usize,
+    ranks: BinaryHeap<Rank>,
+    to_keep: usize,
+    kept: Option<Vec<(Rank, Event)>>,
+}
+
+impl Found {
+    fn take(&mut self, rank: Rank, event: impl FnOnce() -> Event) {
+        if self.ranks.len() < self.most {
+            self.ranks.push(rank);
+        } else if let Some(mut last) = self.ranks.peek_mut().filter(|last| **last > rank) {
+            *last = rank;
+        }
+        match &mut self.kept {
+            Some(kept) if kept.len() < self.to_keep => kept.push((rank, event())),
+            _ => self.kept = None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +195,6 @@ mod tests {
     use crate::vocabulary::cloud_event::DatabaseSource;
     use crate::vocabulary::prospective_event::ProspectiveEvent;
     use crate::vocabulary::selector::Selector;
-    use crate::vocabulary::time::Timestamp;
 
     /// Stored and speculated events whose times have little to do with their order, many of them equal.
     fn scattered(stored: i64, speculated: i64) -> DatabaseAt {

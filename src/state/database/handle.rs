@@ -136,7 +136,6 @@ impl Database {
     /// [`InvalidEvents`](crate::TransactionError::InvalidEvents), [`DuplicateId`](crate::TransactionError::DuplicateId) when the
     /// transaction id is taken by other content, [`UnmetConditions`](crate::TransactionError::UnmetConditions), and again
     /// `InvalidEvents` for ids of events that their category has already. [`DatabaseError::Append`] for what is about the store.
-    #[doc(alias = "transact")]
     pub fn transact(&self, proposal: impl Into<Proposal>) -> Result<Receipt, DatabaseError> {
         let proposal = proposal.into();
         proposal.check(self.max_events())?;

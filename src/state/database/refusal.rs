@@ -35,7 +35,7 @@ pub(super) fn refusal(adapter: &dyn StorageAdapter, proposal: &Proposal, error: 
             taken_ids(events, |event, own| is_told(event, own) || is_there(event, own))
         }
         AppendError::InvalidName { what, name, rule } => {
-            let fault = InvalidName { what, name: name.clone(), rule };
+            let fault = InvalidName { what: *what, name: name.clone(), rule: *rule };
             faults(events, |event| has_name(event, &fault).then(|| EventFault::Name(fault.clone())))
         }
         _ => Vec::new(),
@@ -53,10 +53,7 @@ fn faults(events: &[ProspectiveEvent], fault: impl Fn(&ProspectiveEvent) -> Opti
 }
 
 /// The events whose ids are taken.
-fn taken_ids(
-    events: &[ProspectiveEvent],
-    is_taken: impl Fn(&ProspectiveEvent, &EventId) -> bool,
-) -> Vec<InvalidEvent> {
+fn taken_ids(events: &[ProspectiveEvent], is_taken: impl Fn(&ProspectiveEvent, &EventId) -> bool) -> Vec<InvalidEvent> {
     faults(events, |event| {
         let id = event.id().filter(|id| is_taken(event, id))?;
         Some(EventFault::DuplicateEventId { category: event.category().into(), id: id.clone() })
@@ -128,9 +125,7 @@ mod tests {
         let large = limited(LimitedThing::TransactionEvents, 3, 2);
         assert!(matches!(large, DatabaseError::Transaction(TransactionError::TooLarge { actual: 3, max: 2 })));
         let long = limited(LimitedThing::TransactionId, 1, 0);
-        assert!(
-            matches!(long, DatabaseError::Transaction(TransactionError::InvalidId { ref id, .. }) if &**id == "t")
-        );
+        assert!(matches!(long, DatabaseError::Transaction(TransactionError::InvalidId { ref id, .. }) if &**id == "t"));
         let whole = limited(LimitedThing::TransactionBytes, 3, 2);
         assert!(matches!(whole, DatabaseError::Append(AppendError::Limit(_))), "{whole}");
     }

@@ -25,8 +25,8 @@ impl DatabaseAt {
     ///
     /// # Errors
     /// [`DatabaseError::Transaction`] for what a transaction would be refused for:
-    /// [`TransactionError::Empty`], [`TransactionError::TooLarge`], [`TransactionError::InvalidEvents`], also where an id is taken
-    /// at this revision. Limits that only the store knows, as of the bytes of a payload, are not held against the events.
+    /// [`TransactionError::Empty`], [`TransactionError::TooLarge`], [`TransactionError::InvalidEvents`], also where an id is
+    /// taken at this revision. Limits that only the store knows, as of a payload's bytes, are not held against the events.
     /// [`DatabaseError::Read`].
     #[doc(alias = "speculate_with_transaction")]
     pub fn speculate(&self, events: impl IntoIterator<Item = ProspectiveEvent>) -> Result<DatabaseAt, DatabaseError> {
