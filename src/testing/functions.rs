@@ -240,12 +240,14 @@ impl Given {
     }
 
     /// A command in JSON comes to a state change. Panics when it cannot be written.
+    #[must_use = "say what came of it"]
     pub fn when<C: StateChange>(&self, command: &impl Serialize) -> Then {
         let request = StateChangeRequest::new().json(command).expect("a command that JSON can say");
         self.when_requested::<C>(&request)
     }
 
     /// A request comes to a state change.
+    #[must_use = "say what came of it"]
     pub fn when_requested<C: StateChange>(&self, request: &StateChangeRequest) -> Then {
         let version = self.database.register_change::<C>(UNDER_TEST, ChangeDefinition::new());
         let version = version.expect("the next version can be registered");
@@ -278,7 +280,6 @@ impl Given {
 
 /// What came of a state change. Everything that it holds to be panics where it is not.
 #[derive(Debug)]
-#[must_use]
 pub struct Then {
     database: Database,
     outcome: Result<Executed, ExecuteError>,

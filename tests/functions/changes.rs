@@ -17,7 +17,7 @@ fn register<F>(database: &Database, name: &str, decide: F)
 where
     F: Fn(&dyn DatabaseReader, &Command, &StateChangeMetadata) -> DecideResult + Send + Sync + 'static,
 {
-    database.register_change_with(name, ChangeDefinition::new(), decide).unwrap();
+    database.register_change_fn(name, ChangeDefinition::new(), decide).unwrap();
 }
 
 fn request(body: &serde_json::Value) -> StateChangeRequest {
@@ -194,13 +194,13 @@ fn what_does_not_come_to_a_decision_is_an_error_and_the_next_call_works() {
         assert!(matches!(&off, ExecuteError::Inactive { name, version: 1 } if &**name == "off"), "{off}");
         let missing = execute("panic", 2).unwrap_err();
         assert!(matches!(&missing, ExecuteError::NotFound { name, version: 2 } if &**name == "panic"), "{missing}");
-        assert_eq!([panicked_retry(&off), panicked_retry(&missing)], [Retry::Never; 2]);
+        assert_eq!([retry_of(&off), retry_of(&missing)], [Retry::Never; 2]);
         assert!(execute("nothing", 1).is_ok());
         assert_eq!(revision(&database), 0);
     });
 }
 
-fn panicked_retry(error: &ExecuteError) -> Retry {
+fn retry_of(error: &ExecuteError) -> Retry {
     Error::from(error.clone()).retry()
 }
 

@@ -17,7 +17,7 @@ fn register(database: &Database) {
 /// Some events of three accounts, some of which came late.
 fn some(dice: &mut Dice) -> Vec<ProspectiveEvent> {
     let one = |dice: &mut Dice| {
-        let event = deposited(["a", "b", "c"][dice.below(3) as usize], 1);
+        let event = deposited(["a", "b", "c"][usize::try_from(dice.below(3)).unwrap()], 1);
         match dice.below(3) {
             0 => event,
             1 => event.with_occurred_at(time(dice.below(100) as i64)),

@@ -2,7 +2,7 @@
 
 use super::codec::{self, ContentCodec};
 use crate::vocabulary::function_error::CommandParseError;
-use crate::vocabulary::payload::{Codec, Payload, PayloadError, PayloadRef};
+use crate::vocabulary::payload::{Codec, Payload, PayloadError};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -173,17 +173,6 @@ impl<T: DeserializeOwned> FromCommand for T {
 impl FromCommand for Command {
     fn from_command(command: &Command) -> Result<Self, CommandParseError> {
         Ok(command.clone())
-    }
-}
-
-impl From<PayloadRef<'_>> for Command {
-    fn from(payload: PayloadRef<'_>) -> Self {
-        let body = (!payload.is_none()).then(|| Bytes::copy_from_slice(payload.bytes()));
-        Self {
-            body,
-            content_type: payload.content_type().unwrap_or_default().into(),
-            schema: payload.schema().map(Arc::from),
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The database's face for state views and state changes: registering, listing, switching, refreshing; and what user code sees.
 
-use super::change::{AnyStateChange, NativeChange, StateChange};
+use super::change::{AnyStateChange, DecideResult, NativeChange, StateChange, StateChangeMetadata};
+use super::command::Command;
 use super::definition::{ChangeDefinition, Maintenance, ViewDefinition};
 use super::reader::{DatabaseReader, EventQuery, QueryRange, ViewParameters};
 use super::registry::{RegisteredChange, RegisteredView};
@@ -64,7 +65,43 @@ impl Database {
         self.functions().register_change(name, definition, Arc::new(NativeChange::<C>::new()))
     }
 
-    /// Registers a state change of any kind, also a function or closure, and gives its version.
+    /// Registers a function or closure as a state change, and gives its version.
+    ///
+    /// ```
+    /// use stratalog::{Catalog, ChangeDefinition, Decision, StateChangeError, StateChangeRequest};
+    ///
+    /// # fn main() -> stratalog::Result<()> {
+    /// let bank = Catalog::in_memory().create("bank")?;
+    /// bank.register_change_fn("check", ChangeDefinition::new(), |database, command, metadata| {
+    ///     if metadata.header("x-role") != Some("teller") {
+    ///         return Err(StateChangeError::unauthorized(format!("no {} for you", metadata.name)));
+    ///     }
+    ///     let category: String = command.parse()?;
+    ///     let found = database.query(stratalog::Selector::category(category))?;
+    ///     if found.is_empty() { Ok(Decision::new()) } else { Err(StateChangeError::conflict("it is in use")) }
+    /// })?;
+    /// let request = StateChangeRequest::new().json("accounts")?;
+    /// assert!(bank.execute_state_change("check", 1, &request).is_err());
+    /// assert!(bank.execute_state_change("check", 1, &request.header("X-Role", "teller")).is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`register_change`](Self::register_change).
+    pub fn register_change_fn<F>(
+        &self,
+        name: &str,
+        definition: ChangeDefinition,
+        decide: F,
+    ) -> Result<u64, RegisterError>
+    where
+        F: Fn(&dyn DatabaseReader, &Command, &StateChangeMetadata) -> DecideResult + Send + Sync + 'static,
+    {
+        self.functions().register_change(name, definition, Arc::new(decide))
+    }
+
+    /// Registers a state change of any kind, and gives its version.
     ///
     /// # Errors
     /// As [`register_change`](Self::register_change).
