@@ -6,7 +6,7 @@ use super::kept;
 use super::reader::ViewParameters;
 use super::registry::RegisteredView;
 use super::view::{RenderedView, StateView, ViewFold, ViewState};
-use crate::state::database::DatabaseAt;
+use crate::state::database::{DatabaseAt, Query};
 use crate::vocabulary::condition::panic_message;
 use crate::vocabulary::database_event::Event;
 use crate::vocabulary::error::ReadError;
@@ -123,14 +123,6 @@ struct Rendering<'a> {
     selector: Selector,
 }
 
-/// Whether folding could go on from where it was.
-enum Step {
-    /// It could, and this is how far it came.
-    Folded(Folded),
-    /// It could not: all must be folded from the start.
-    FromStart,
-}
-
 impl Rendering<'_> {
     fn key(&self) -> ViewKey {
         ViewKey {
@@ -160,16 +152,23 @@ impl Rendering<'_> {
         if before.revision == at.get() {
             return Ok(before);
         }
-        let newer = self.database.query(self.selector.clone()).after(Revision::new(before.revision));
-        let mut folded = match self.view.definition().temporality {
-            QueryTemporality::Revision => self.go_on(before, newer)?,
-            QueryTemporality::EffectiveTime => self.go_on(before, newer.by_effective_time())?,
-        };
+        let newer = self.query().after(Revision::new(before.revision));
+        let mut folded = self.go_on(before, newer)?;
         if is_kept {
             kept::store(store, self.view, &self.selector, &mut folded);
         }
         functions.cache.put(&key, folded.clone());
         Ok(folded)
+    }
+
+    /// The events that are selected, in the view's order.
+    fn query(&self) -> Query {
+        let query = self.database.query(self.selector.clone());
+        if self.is_by_effective_time() { query.by_effective_time() } else { query }
+    }
+
+    fn is_by_effective_time(&self) -> bool {
+        self.view.definition().temporality == QueryTemporality::EffectiveTime
     }
 
     /// The speculated events that are selected, in the view's order.
@@ -178,7 +177,7 @@ impl Rendering<'_> {
         let is_meant =
             |event: &&Event| self.selector.matches(*event) && until.is_none_or(|until| event.occurred_at() <= until);
         let mut events: Vec<Event> = self.database.speculated().iter().filter(is_meant).cloned().collect();
-        if self.view.definition().temporality == QueryTemporality::EffectiveTime {
+        if self.is_by_effective_time() {
             events.sort_by_key(|event| (event.occurred_at(), event.revision()));
         }
         events
@@ -190,60 +189,51 @@ impl Rendering<'_> {
         before: Folded,
         newer: impl IntoIterator<Item = Result<Event, ReadError>>,
     ) -> Result<Folded, ViewError> {
-        if let Step::Folded(folded) = self.fold(before, newer)? {
-            return Ok(folded);
-        }
-        let all = self.database.query(self.selector.clone());
-        let step = match self.view.definition().temporality {
-            QueryTemporality::Revision => self.fold(Folded::default(), all)?,
-            QueryTemporality::EffectiveTime => self.fold(Folded::default(), all.by_effective_time())?,
+        let mut newer = newer.into_iter();
+        let Some(first) = newer.next().transpose()? else {
+            return Ok(Folded { revision: self.database.revision().get(), ..before });
         };
-        match step {
-            Step::Folded(folded) => Ok(folded),
-            // Onto nothing, every event can be folded.
-            Step::FromStart => Ok(Folded::default()),
+        if !self.is_late(&first, &before) {
+            match self.view.code.begin(&self.rendered(&before)) {
+                Ok(begun) => return self.fold(before, begun, std::iter::once(Ok(first)).chain(newer)),
+                // What was rendered cannot be read any more: it is not missed.
+                Err(_) if before.content.is_some() => {}
+                Err(error) => return Err(self.failed(error)),
+            }
         }
+        let nothing = Folded::default();
+        let begun = self.view.code.begin(&self.rendered(&nothing)).map_err(|error| self.failed(error))?;
+        self.fold(nothing, begun, self.query())
     }
 
     fn fold(
         &self,
-        before: Folded,
-        newer: impl IntoIterator<Item = Result<Event, ReadError>>,
-    ) -> Result<Step, ViewError> {
-        let mut newer = newer.into_iter();
-        let mut folded = before.clone();
-        let mut fold: Option<Box<dyn ViewFold + '_>> = None;
+        mut folded: Folded,
+        mut fold: Box<dyn ViewFold + '_>,
+        events: impl IntoIterator<Item = Result<Event, ReadError>>,
+    ) -> Result<Folded, ViewError> {
+        let mut events = events.into_iter();
         let mut batch = Vec::new();
         loop {
             batch.clear();
-            for event in newer.by_ref().take(BATCH) {
+            for event in events.by_ref().take(BATCH) {
                 batch.push(event?);
             }
-            let Some(first) = batch.first() else { break };
-            let going = match &mut fold {
-                Some(going) => going,
-                None if self.is_late(first, &before) => return Ok(Step::FromStart),
-                None => match self.view.code.begin(&self.rendered(&before)) {
-                    Ok(begun) => fold.insert(begun),
-                    // What was rendered cannot be read any more: it is not missed.
-                    Err(_) if before.content.is_some() => return Ok(Step::FromStart),
-                    Err(error) => return Err(self.failed(error)),
-                },
-            };
-            going.evolve(&batch).map_err(|error| self.failed(error))?;
+            if batch.is_empty() {
+                break;
+            }
+            fold.evolve(&batch).map_err(|error| self.failed(error))?;
             folded.last = LastFolded::after(folded.last.as_ref(), &batch);
             folded.not_kept = folded.not_kept.saturating_add(batch.len() as u64);
         }
-        if let Some(fold) = fold {
-            folded.content = fold.finish().map_err(|error| self.failed(error))?;
-        }
+        folded.content = fold.finish().map_err(|error| self.failed(error))?;
         folded.revision = self.database.revision().get();
-        Ok(Step::Folded(folded))
+        Ok(folded)
     }
 
     /// Whether an event, the first of those to be folded, belongs before one that was folded.
     fn is_late(&self, first: &Event, before: &Folded) -> bool {
-        self.view.definition().temporality == QueryTemporality::EffectiveTime
+        self.is_by_effective_time()
             && before.last.as_ref().is_some_and(|last| first.occurred_at() < last.latest_effective)
     }
 
