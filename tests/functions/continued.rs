@@ -45,7 +45,8 @@ fn views_are_the_same_at_random_cuts_whether_folded_or_continued() {
         let mut dice = Dice(7);
         let forgetful = anew(&database);
         forgetful.set_view_cache_bytes(0);
-        [&database, &forgetful].map(register);
+        register(&database);
+        register(&forgetful);
         for _ in 0..120 {
             database.transact(some(&mut dice)).unwrap();
             if dice.below(2) == 0 {
