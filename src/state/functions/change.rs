@@ -247,9 +247,8 @@ mod tests {
         let event = || ProspectiveEvent::empty("accounts", "opened");
         let condition = || must_exist(Selector::name("opened"));
         let one = Decision::new().event(event());
-        for decision in [event().into(), [event()].into(), vec![event()].into(), ([event()], []).into()] {
-            assert_eq!(decision, one);
-        }
+        let same: [Decision; 4] = [event().into(), [event()].into(), vec![event()].into(), ([event()], []).into()];
+        assert!(same.iter().all(|decision| *decision == one), "{same:?}");
         let pair: Decision = (vec![event(), event()], Some(condition())).into();
         assert_eq!(pair, Decision::new().event(event()).event(event()).when(condition()));
         assert_eq!((pair.events().len(), pair.conditions().len()), (2, 1));
