@@ -36,28 +36,32 @@ pub fn source() -> DatabaseSource {
     DatabaseSource::new("https://events.example", "bank").unwrap()
 }
 
-/// Runs a check on a new store of each adapter.
-pub fn on_both_stores(check: impl Fn(EventStore, ManualClock)) {
-    with_names(true, check);
+/// Runs a check on a new database on each adapter.
+pub fn on_both(check: impl Fn(Database, ManualClock)) {
+    on_both_stores(|store, clock| check(Database::new(store, source()).unwrap(), clock));
 }
 
-/// Runs a check on a new database on each adapter, whose store takes any name.
-pub fn on_both_of_any_name(check: impl Fn(Database)) {
-    with_names(false, |store, _| check(Database::new(store, source()).unwrap()));
+/// Runs a check on a new store of each adapter.
+pub fn on_both_stores(check: impl Fn(EventStore, ManualClock)) {
+    run(|options| options, check);
+}
+
+/// The same on stores that are opened otherwise.
+pub struct With<F>(pub F);
+
+impl<F: Fn(Options) -> Options> With<F> {
+    pub fn on_both(&self, check: impl Fn(Database)) {
+        run(&self.0, |store, _| check(Database::new(store, source()).unwrap()));
+    }
 }
 
 /// Runs a check on a new store of each adapter. A failure's output ends with the name of the adapter it is about.
 #[expect(clippy::print_stdout, reason = "the harness shows it for a test that fails")]
-fn with_names(strict: bool, check: impl Fn(EventStore, ManualClock)) {
+fn run(adjust: impl Fn(Options) -> Options, check: impl Fn(EventStore, ManualClock)) {
     println!("on memory");
     let clock = ManualClock::new();
-    check(EventStore::new(MemoryAdapter::with_options(&options(&clock).strict_names(strict))), clock);
+    check(EventStore::new(MemoryAdapter::with_options(&adjust(options(&clock)))), clock);
     println!("on the log");
     let (clock, directory) = (ManualClock::new(), tempfile::tempdir().unwrap());
-    check(EventStore::open_with(directory.path(), options(&clock).strict_names(strict)).unwrap(), clock);
-}
-
-/// Runs a check on a new database on each adapter.
-pub fn on_both(check: impl Fn(Database, ManualClock)) {
-    on_both_stores(|store, clock| check(Database::new(store, source()).unwrap(), clock));
+    check(EventStore::open_with(directory.path(), adjust(options(&clock))).unwrap(), clock);
 }

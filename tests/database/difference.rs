@@ -147,7 +147,7 @@ impl Asked {
         if self.reverse {
             found.reverse();
         }
-        let limit = self.limit.map_or(usize::MAX, |limit| limit as usize);
+        let limit = self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap());
         found.into_iter().take(limit).map(|event| event.revision).collect()
     }
 
@@ -211,7 +211,7 @@ fn check(database: &Database, seed: u64, queries: u64) {
         // Some revision, and what is speculated on top of it.
         let basis = ends[random.usize(0..ends.len())];
         let mut at = database.at_revision(revision(basis), AT_ONCE).unwrap();
-        let mut there: Vec<Known> = known[..basis as usize].to_vec();
+        let mut there: Vec<Known> = known[..usize::try_from(basis).unwrap()].to_vec();
         for _ in 0..random.u32(0..3) {
             let (proposed, events) = batch(&mut random, there.len() as u64 + 1);
             at = at.speculate(proposed).unwrap();

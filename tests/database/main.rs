@@ -1,5 +1,5 @@
 //! Databases: transacting, time travel, speculation, queries, the log of transactions, and catalogs; on both adapters.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod both;
 mod catalogs;

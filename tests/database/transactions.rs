@@ -71,17 +71,12 @@ fn are_refused_for_the_first_kind_of_fault_with_all_that_have_it() {
 
 #[test]
 fn beyond_the_limits_of_the_store_say_which_events_are() {
-    let limits = || {
+    let limited = |options: Options| {
         let mut limits = Limits::new();
         (limits.transaction_events, limits.payload_bytes) = (3, 10);
-        Options::new().limits(limits)
+        options.limits(limits)
     };
-    let directory = tempfile::tempdir().unwrap();
-    let memory = stratalog::adapters::memory::MemoryAdapter::with_options(&limits());
-    let stores =
-        [stratalog::EventStore::new(memory), stratalog::EventStore::open_with(directory.path(), limits()).unwrap()];
-    for store in stores {
-        let database = Database::new(store, both::source()).unwrap();
+    both::With(limited).on_both(|database| {
         let many = (0..4).map(|_| event("accounts", "s", "n")).collect::<Proposal>();
         assert_eq!(refused(&database, many), TransactionError::TooLarge { actual: 4, max: 3 });
         let text = |length: usize| {
@@ -99,7 +94,7 @@ fn beyond_the_limits_of_the_store_say_which_events_are() {
             })
             .collect();
         assert_eq!(shown, [(0, LimitedThing::Payload, 11, 10), (2, LimitedThing::Payload, 12, 10)]);
-    }
+    });
 }
 
 #[test]
@@ -178,7 +173,7 @@ fn want_event_ids_that_their_category_does_not_have() {
 fn take_no_category_outside_the_rules_and_leave_others_to_be_read() {
     let long = "c".repeat(300);
     let categories = ["t", ".github", "", " ", "a\u{1f}b", &long];
-    both::on_both_of_any_name(|database| {
+    both::With(|options: Options| options.strict_names(false)).on_both(|database| {
         for category in categories {
             let now = database.latest().unwrap();
             let proposed = || [event(category, "s", "n")];

@@ -35,7 +35,7 @@ pub(super) fn refusal(adapter: &dyn StorageAdapter, proposal: &Proposal, error: 
             taken_ids(events, |event, own| is_told(event, own) || is_there(event, own))
         }
         AppendError::InvalidName { what, name, rule } => {
-            let fault = InvalidName { what: *what, name: name.clone(), rule: *rule };
+            let fault = InvalidName { what, name: name.clone(), rule };
             faults(events, |event| has_name(event, &fault).then(|| EventFault::Name(fault.clone())))
         }
         _ => Vec::new(),

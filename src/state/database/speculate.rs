@@ -2,7 +2,6 @@
 
 use super::at::DatabaseAt;
 use crate::vocabulary::database_error::DatabaseError;
-use crate::vocabulary::database_event::Event;
 use crate::vocabulary::error::ReadError;
 use crate::vocabulary::event::{EventFields, EventId, Given, StoredEvent};
 use crate::vocabulary::identifier::Stream;
