@@ -38,6 +38,8 @@
 //! - **Databases**: a [`Catalog`] of them; the live [`Database`], which takes a [`Proposal`] of [`ProspectiveEvent`]s, or says
 //!   why not ([`TransactionError`]); and the [`DatabaseAt`] that it was at any time, is, or would be, whose [`Query`] gives
 //!   [`Event`]s. As other systems say them: [`CloudEvent`].
+//! - **State views and state changes**: [`StateView`] and [`StateChange`] for your code; [`ViewDefinition`],
+//!   [`ChangeDefinition`] and [`StateChangeRequest`] to register and call it; [`DatabaseReader`], which is what it sees.
 //! - **Numbers**: [`SequenceNumber`] in the log, [`Position`] in the stream, [`Revision`] for how many events there are.
 //! - **Times**: [`Timestamp`], and the [`Clock`]s that tell it.
 //! - **Opening**: [`Options`], [`Durability`], [`Limits`].
@@ -73,6 +75,12 @@ pub use engine::{
     verify,
 };
 pub use state::{
+    AnyStateChange, AnyStateView, ChangeDefinition, Command, ContentCodec, DatabaseReader, DecideFailure, DecideResult,
+    Decision, EventQuery, Executed, FromCommand, Json, KeptViews, Maintenance, MessagePack, QueryRange,
+    QueryTemporality, RefreshedViews, RegisteredChange, RegisteredView, RenderedView, StateChange, StateChangeMetadata,
+    StateChangeRequest, StateView, ViewDefinition, ViewFold, ViewParameters, ViewState,
+};
+pub use state::{
     Applied, Catalog, CatalogOptions, Database, DatabaseAt, HandlerOutcome, IntoEventResult, MissingHandler, Project,
     Projection, Projector, Query, QueryIter, TransactionDetail, TransactionSummary, TypedEvent, Upcasters,
 };
@@ -95,6 +103,9 @@ pub use vocabulary::error::{
     Result, Retry,
 };
 pub use vocabulary::event::{EventId, EventRef, NewEvent, StoredEvent};
+pub use vocabulary::function_error::{
+    CommandParseError, EvolveError, ExecuteError, RegisterError, StateChangeError, ViewError,
+};
 pub use vocabulary::identifier::{Category, Identifier, Log, Stream};
 pub use vocabulary::number::{Position, Revision, SequenceNumber};
 pub use vocabulary::options::{Durability, Limits, OpenMode, Options};

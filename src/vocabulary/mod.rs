@@ -9,6 +9,7 @@ pub mod database_error;
 pub mod database_event;
 pub mod error;
 pub mod event;
+pub mod function_error;
 pub(crate) mod id;
 pub mod identifier;
 pub(crate) mod json;

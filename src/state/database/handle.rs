@@ -4,6 +4,7 @@ use super::at::DatabaseAt;
 use super::log::{TransactionDetail, TransactionSummary};
 use super::origin::Origin;
 use super::refusal::refusal;
+use crate::state::functions::Functions;
 use crate::store::EventStore;
 use crate::vocabulary::cloud_event::DatabaseSource;
 use crate::vocabulary::database_error::DatabaseError;
@@ -53,6 +54,7 @@ struct Shared {
     store: EventStore,
     origin: Origin,
     max_events: usize,
+    functions: Functions,
 }
 
 impl fmt::Debug for Database {
@@ -83,7 +85,7 @@ impl Database {
         max_events: usize,
     ) -> Result<Self, DatabaseError> {
         let origin = Origin::of_or_new(&store, source)?;
-        Ok(Self { shared: Arc::new(Shared { store, origin, max_events }) })
+        Ok(Self { shared: Arc::new(Shared { store, origin, max_events, functions: Functions::default() }) })
     }
 
     /// The database's name.
@@ -108,6 +110,11 @@ impl Database {
     #[must_use]
     pub fn created_at(&self) -> Timestamp {
         self.shared.origin.created_at
+    }
+
+    /// The state views and state changes that are registered here.
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.shared.functions
     }
 
     /// How many events a transaction may have here.
