@@ -36,13 +36,25 @@ impl Engine {
     /// [`ReadError`].
     pub(crate) fn scan(&self, query: &ScanQuery) -> Result<Cursor, ReadError> {
         query.check()?;
-        let snapshot = self.snapshot()?;
+        Ok(self.scan_of(query, self.snapshot()?))
+    }
+
+    /// Begins a scan of what readers saw last, if the store is closed, for who followed the log until then; else of what they see.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub(crate) fn scan_even_closed(&self, query: &ScanQuery) -> Result<Cursor, ReadError> {
+        query.check()?;
+        Ok(self.scan_of(query, self.snapshot_even_closed()?))
+    }
+
+    fn scan_of(&self, query: &ScanQuery, snapshot: Snapshot) -> Cursor {
         let numbers = Numbers::new(query, &snapshot, self.hash_seed);
         // After a failed sync nobody knows what the system's memory will show of what was not durable.
         let verify = self.settings.verify_reads || self.poison().is_some();
         let reader = Reader::new(self.seed, verify);
         let rest = query.limit.unwrap_or(u64::MAX);
-        Ok(Cursor { snapshot, numbers, rest, piece: Piece::default(), reader, bytes: None })
+        Cursor { snapshot, numbers, rest, piece: Piece::default(), reader, bytes: None }
     }
 
     /// The newest event of a target.
