@@ -20,7 +20,7 @@ macro_rules! suites {
 
             suites!(@themes $lacks, $options, $factory;
                 save, categories, conditions, custom, refusals, races, scans, bounds, views, tailing, transactions, repeats,
-                records, verbatim, fidelity, names, limits, deferred, life, model);
+                records, verbatim, fidelity, names, limits, deferred, selectors, log_conditions, life, model);
         }
     )*};
     (@themes $lacks:expr, $options:expr, $factory:expr; $($theme:ident),*) => {

@@ -1,16 +1,18 @@
 //! The log adapter: the engine, as storage for a store.
 
+use super::filtered::Filtered;
 use super::{
-    Append, Capabilities, EventCursor, Receipt, Stats, StorageAdapter, StoredEvent, StoredTransaction, Ticket,
+    Access, Append, Capabilities, EventCursor, Explanation, Receipt, SelectQuery, Stats, StorageAdapter, StoredEvent, StoredTransaction, Ticket,
     TransactionCursor,
 };
 use crate::engine::{self, Cursor, Engine, FrameWalk};
 use crate::vocabulary::error::{AppendError, OpenError, ReadError};
-use crate::vocabulary::event::EventRef;
+use crate::vocabulary::event::{EventId, EventRef};
 use crate::vocabulary::identifier::Identifier;
 use crate::vocabulary::number::Revision;
 use crate::vocabulary::options::{Durability, Options};
 use crate::vocabulary::query::ScanQuery;
+use crate::vocabulary::selector::EventField;
 use bytes::Bytes;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -83,6 +85,21 @@ impl StorageAdapter for LogAdapter {
 
     fn scan_even_closed(&self, query: &ScanQuery) -> Result<Box<dyn EventCursor>, ReadError> {
         Ok(Box::new(LogCursor(self.engine.scan_even_closed(query)?)))
+    }
+
+    fn select(&self, query: &SelectQuery) -> Result<Box<dyn EventCursor>, ReadError> {
+        match query.access {
+            Access::Scan => Ok(Box::new(Filtered::new(self, query)?)),
+            Access::Best | Access::Index => Ok(Box::new(LogCursor(self.engine.select(query)?))),
+        }
+    }
+
+    fn event_with_id(&self, category: &str, id: &EventId) -> Result<Option<StoredEvent>, ReadError> {
+        self.engine.event_with_id(category, id)
+    }
+
+    fn names_at(&self, field: EventField, at: Revision) -> Result<Vec<String>, ReadError> {
+        self.engine.names_at(field, at)
     }
 
     fn latest(&self, target: &Identifier) -> Result<Option<StoredEvent>, ReadError> {
@@ -166,6 +183,10 @@ impl EventCursor for LogCursor {
 
     fn visit(&mut self, visitor: &mut dyn FnMut(&EventRef<'_>) -> ControlFlow<()>) -> Result<(), ReadError> {
         self.0.visit(visitor)
+    }
+
+    fn explanation(&self) -> Explanation {
+        self.0.explanation()
     }
 }
 

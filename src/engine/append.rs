@@ -1,6 +1,7 @@
 //! Appending: admission before the seat, judgement and encoding in it, waiting after it.
 
 use super::Engine;
+use super::conditions::Findings;
 use super::seat::{Added, Seat};
 use crate::format::digest;
 use crate::format::encode::{self, TransactionSource};
@@ -29,6 +30,15 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(3_600);
 const FEW_PARTS: usize = 16;
 /// Parts whose standing memory is kept for.
 const KEPT_STANDINGS: usize = 1_024;
+
+/// What is known of an append before the seat is taken.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) digest: Option<Digest>,
+    pub(super) now: Timestamp,
+    /// Boxed: few appends have any.
+    pub(super) findings: Option<Box<Findings>>,
+}
 
 /// What the judgement of a part of an append found of its stream.
 #[derive(Debug, Clone, Copy)]
@@ -64,10 +74,9 @@ impl Engine {
         if plain.is_none() {
             append::check(append, &self.settings.limits, self.settings.strict_names)?;
         }
-        let digest = append.id.map(|_| digest::of(append));
-        let now = self.settings.clock.now();
+        let ready = self.ready(append, plain.is_some())?;
         let mut seat = self.take_seat()?;
-        let outcome = self.judge_in_seat(&mut seat, append, plain, digest, now);
+        let outcome = self.judge_in_seat(&mut seat, append, plain, &ready);
         Ok((outcome, seat.place()))
     }
 
@@ -77,6 +86,17 @@ impl Engine {
         PlainAppend::of(append, &self.settings.limits).filter(|_| !self.settings.strict_names)
     }
 
+    /// What is done for an append before the seat is taken.
+    ///
+    /// # Errors
+    /// [`AppendError::DuplicateEventId`] for an id that it has twice, and what asking damaged indexes brings.
+    #[inline]
+    pub(super) fn ready(&self, append: &Append<'_>, is_plain: bool) -> Result<Ready, AppendError> {
+        let digest = append.id.map(|_| digest::of(append));
+        let findings = if is_plain { None } else { self.find_out(append)?.map(Box::new) };
+        Ok(Ready { digest, now: self.settings.clock.now(), findings })
+    }
+
     /// Judges and stages a transaction that was admitted, and what it is as a plain one.
     #[inline]
     pub(super) fn judge_in_seat(
@@ -84,24 +104,17 @@ impl Engine {
         seat: &mut Seat,
         append: &Append<'_>,
         plain: Option<PlainAppend<'_>>,
-        digest: Option<Digest>,
-        now: Timestamp,
+        ready: &Ready,
     ) -> Result<Receipt, AppendError> {
-        match plain.and_then(|plain| self.stage_plain(seat, &plain, now)) {
+        match plain.and_then(|plain| self.stage_plain(seat, &plain, ready.now)) {
             Some(outcome) => outcome,
-            None => self.judge_any(seat, append, digest, now),
+            None => self.judge_any(seat, append, ready),
         }
     }
 
-    fn judge_any(
-        &self,
-        seat: &mut Seat,
-        append: &Append<'_>,
-        digest: Option<Digest>,
-        now: Timestamp,
-    ) -> Result<Receipt, AppendError> {
+    fn judge_any(&self, seat: &mut Seat, append: &Append<'_>, ready: &Ready) -> Result<Receipt, AppendError> {
         let mut standings = std::mem::take(&mut seat.standings);
-        let outcome = self.stage(seat, append, digest, now, &mut standings);
+        let outcome = self.stage(seat, append, ready, &mut standings);
         standings.clear();
         if standings.capacity() > KEPT_STANDINGS {
             // Few transactions have so many parts that it is worth keeping the memory for them.
@@ -116,17 +129,19 @@ impl Engine {
         &self,
         seat: &mut Seat,
         append: &Append<'_>,
-        digest: Option<Digest>,
-        now: Timestamp,
+        ready: &Ready,
         standings: &mut Vec<Standing>,
     ) -> Result<Receipt, AppendError> {
-        if let (Some(id), Some(digest)) = (append.id, digest)
+        if let (Some(id), Some(digest)) = (append.id, ready.digest)
             && let Some(first) = self.find_transaction(seat, id)?
         {
             return repeated(id, first, digest);
         }
         self.judge(seat, append, standings)?;
-        let standings: &[Standing] = standings;
+        if let Some(findings) = &ready.findings {
+            self.judge_findings(seat, append, findings)?;
+        }
+        let (now, standings): (_, &[Standing]) = (ready.now, standings);
         let recorded_at = now.max(seat.recorded_at);
         let events = append.event_count();
         let mut receipt = Receipt {
@@ -140,7 +155,7 @@ impl Engine {
         receipt.last_position =
             last_part.map(|(part, standing)| Position::new(standing.first + part.events.len() as u64 - 1));
         let source = TransactionSource {
-            id: append.id.map(|id| &**id).zip(digest),
+            id: append.id.map(|id| &**id).zip(ready.digest),
             attributes: append.attributes,
             records: append.records,
         };
@@ -149,6 +164,7 @@ impl Engine {
         let additions = append.parts.iter().zip(standings).flat_map(|(part, standing)| {
             part.events.iter().zip(standing.first..).map(|(event, position)| Addition {
                 spot: standing.spot,
+                id: event.id(),
                 ..Addition::new(part.stream.category(), part.stream.stream(), event.name(), position)
             })
         });

@@ -202,11 +202,13 @@ impl Visitor for Builder<'_> {
         let Some(segment) = self.segments.last() else {
             return Err("a frame stands before its segment begins");
         };
-        let stored = events.iter().map(|event| StoredEvent {
+        let (seed, recorded_at) = (self.seed, frame.header.recorded_at);
+        let stored = events.iter().zip(frame.header.sequence..).map(|(event, number)| StoredEvent {
             category: event.category.of(frame.bytes),
             stream: event.stream.of(frame.bytes),
             name: event.name.of(frame.bytes),
             position: event.position,
+            id: seed.other_id(event, frame.bytes, number, recorded_at),
         });
         let id = frame.sections.id_text(frame.bytes);
         let index = segment.index().hot().ok_or("a frame stands where its segment's are complete")?;

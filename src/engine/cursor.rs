@@ -3,12 +3,15 @@
 use super::Engine;
 use super::numbers::{Numbers, Piece, gone};
 use super::reading::Reader;
+use super::selected::Selected;
 use super::snapshot::Snapshot;
+use super::source::Source;
 use crate::disk::RegionBytes;
 use crate::vocabulary::error::ReadError;
 use crate::vocabulary::event::{EventRef, StoredEvent};
 use crate::vocabulary::identifier::Identifier;
 use crate::vocabulary::query::ScanQuery;
+use crate::vocabulary::select_query::{Explanation, SelectQuery};
 use bytes::Bytes;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -19,7 +22,7 @@ const BATCH: u64 = 256;
 #[derive(Debug)]
 pub(crate) struct Cursor {
     snapshot: Snapshot,
-    numbers: Numbers,
+    source: Source,
     /// How many more events are asked for.
     rest: u64,
     /// What is being read.
@@ -49,12 +52,27 @@ impl Engine {
     }
 
     fn scan_of(&self, query: &ScanQuery, snapshot: Snapshot) -> Cursor {
-        let numbers = Numbers::new(query, &snapshot, self.hash_seed);
+        let source = Source::Target(Numbers::new(query, &snapshot, self.hash_seed));
+        self.cursor(snapshot, source, query.limit)
+    }
+
+    /// Begins a query by a selector.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub(crate) fn select(&self, query: &SelectQuery) -> Result<Cursor, ReadError> {
+        query.check()?;
+        let snapshot = self.snapshot()?;
+        let source = Source::Selector(Box::new(Selected::new(query, &snapshot, self.hash_seed)));
+        Ok(self.cursor(snapshot, source, query.limit))
+    }
+
+    fn cursor(&self, snapshot: Snapshot, source: Source, limit: Option<u64>) -> Cursor {
         // After a failed sync nobody knows what the system's memory will show of what was not durable.
         let verify = self.settings.verify_reads || self.poison().is_some();
         let reader = Reader::new(self.seed, verify);
-        let rest = query.limit.unwrap_or(u64::MAX);
-        Cursor { snapshot, numbers, rest, piece: Piece::default(), reader, bytes: None }
+        let rest = limit.unwrap_or(u64::MAX);
+        Cursor { snapshot, source, rest, piece: Piece::default(), reader, bytes: None }
     }
 
     /// The newest event of a target.
@@ -82,6 +100,11 @@ struct Found<'a, 's> {
 }
 
 impl Cursor {
+    /// What it took so far.
+    pub(crate) fn explanation(&self) -> Explanation {
+        self.source.explanation()
+    }
+
     /// Appends the next events to `batch`.
     ///
     /// # Errors
@@ -133,13 +156,13 @@ impl Cursor {
         most: u64,
         mut take: impl FnMut(&Snapshot, Found<'_, '_>) -> Result<ControlFlow<()>, ReadError>,
     ) -> Result<(), ReadError> {
-        let Self { snapshot, numbers, rest, piece, reader, .. } = self;
+        let Self { snapshot, source, rest, piece, reader, .. } = self;
         let mut left = most.min(*rest);
         *rest -= left;
         let mut slot = reader.slot();
         while left > 0 {
             if piece.is_empty() {
-                numbers.next(snapshot, left, piece).inspect_err(|_| *rest = 0)?;
+                source.next(snapshot, left, piece).inspect_err(|_| *rest = 0)?;
                 if piece.is_empty() {
                     *rest = 0;
                     break;
@@ -158,7 +181,7 @@ impl Cursor {
                 true => {
                     let mut take =
                         |event: &EventRef<'_>, part, offset, more| take(snapshot, Found { event, part, offset, more });
-                    reader.read_list((snapshot, numbers), &mut piece.list, &mut left, &mut slot, &mut take)
+                    reader.read_list((snapshot, source), &mut piece.list, &mut left, &mut slot, &mut take)
                 }
             };
             if outcome.inspect_err(|_| *rest = 0)?.is_break() {

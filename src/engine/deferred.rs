@@ -5,20 +5,19 @@
 //! first; a chore does it if nobody comes.
 
 use super::Engine;
+use super::append::Ready;
 use super::due::Due;
 use super::housekeeping::Chore;
 use super::queue::Queue;
 use super::seat::{Seat, Taken};
 use super::threads;
 use crate::disk::ForkGuard;
-use crate::format::digest;
 use crate::vocabulary::append::{self, Append};
 use crate::vocabulary::error::AppendError;
 use crate::vocabulary::options::Durability;
 use crate::vocabulary::pledge::{Board, Errands, Judged, Pledge, Promise};
 use crate::vocabulary::ticket::Ticket;
-use crate::vocabulary::time::Timestamp;
-use crate::vocabulary::transaction::{Digest, Transaction};
+use crate::vocabulary::transaction::Transaction;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -53,10 +52,9 @@ pub(super) struct Deferred {
 }
 
 /// What judging one needs beside its content.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Call {
-    digest: Option<Digest>,
-    now: Timestamp,
+    ready: Ready,
     /// What it takes of the budget.
     bytes: u64,
 }
@@ -215,9 +213,8 @@ impl Engine {
         self.admit_append()?;
         let content = append::check(append, &self.settings.limits, self.settings.strict_names)?;
         let bytes = content as u64 + (append.event_count() as u64 + 1) * OVERHEAD;
+        let call = Call { ready: self.ready(append, false)?, bytes };
         self.deferred.reserve(bytes)?;
-        let digest = append.id.map(|_| digest::of(append));
-        let call = Call { digest, now: self.settings.clock.now(), bytes };
         let ticket = match self.defer_at_once(append, &call) {
             Some(judged) => Ticket::new(Pledge::judged(&self.deferred.board, judged)),
             None => self.defer_later(append, call)?,
@@ -239,9 +236,10 @@ impl Engine {
     fn defer_later(&self, append: &Append<'_>, call: Call) -> Result<Ticket, AppendError> {
         let promise = Promise::new(&self.deferred.board);
         let ticket = Ticket::new(Arc::clone(promise.pledge()));
+        let bytes = call.bytes;
         let queued = Queued { transaction: append.owned(), call, promise };
         if self.deferred.queue.push(queued).is_err() {
-            self.deferred.release(call.bytes);
+            self.deferred.release(bytes);
             // It was closed or poisoned since this append was admitted.
             return Err(self.admit_append().err().unwrap_or(AppendError::Closed));
         }
@@ -256,7 +254,7 @@ impl Engine {
     /// Judges and stages an append in the seat. `None` where it would have to wait and is not to; then nothing was done.
     fn judge_deferred(&self, seat: &mut Seat, append: &Append<'_>, call: &Call, hasty: bool) -> Option<Judged> {
         seat.hasty = hasty;
-        let outcome = self.judge_in_seat(seat, append, self.plain(append), call.digest, call.now);
+        let outcome = self.judge_in_seat(seat, append, self.plain(append), &call.ready);
         seat.hasty = false;
         if std::mem::take(&mut seat.put_off) {
             return None;

@@ -153,6 +153,6 @@ impl Engine {
     }
 }
 
-fn corrupt(segment: &LiveSegment, offset: u64, what: &str) -> AppendError {
+pub(super) fn corrupt(segment: &LiveSegment, offset: u64, what: &str) -> AppendError {
     Corruption { segment: segment.header.number, offset, what: what.into() }.into()
 }

@@ -3,9 +3,11 @@
 use super::making::Making;
 use super::snapshot::Snapshot;
 use super::{Engine, LiveSegment};
-use crate::index::PartIndex;
+use crate::index::{PartIndex, Which};
 use crate::index::sealed::Damaged;
 use crate::vocabulary::error::ReadError;
+use crate::vocabulary::number::Revision;
+use crate::vocabulary::selector::EventField;
 use crate::vocabulary::stats::Stats;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -28,6 +30,28 @@ impl Engine {
     pub(crate) fn streams(&self, category: &str) -> Result<Vec<String>, ReadError> {
         let snapshot = self.snapshot()?;
         snapshot.names(|index, add| index.stream_names(category, snapshot.revision, add))
+    }
+
+    /// The names of all categories, streams or events of the log as it was at a revision, in order of their bytes.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub(crate) fn names_at(&self, field: EventField, at: Revision) -> Result<Vec<String>, ReadError> {
+        let snapshot = self.snapshot()?;
+        let limit = at.get().min(snapshot.revision);
+        let which = match field {
+            EventField::Category => Which::Category,
+            EventField::Stream => Which::Stream,
+            EventField::Name => Which::Name,
+        };
+        let mut names = snapshot.names(|index, add| match index.base() < limit {
+            true => index.names_of(which, limit, add),
+            false => Ok(()),
+        })?;
+        if field == EventField::Stream {
+            names.retain(|name| !name.is_empty());
+        }
+        Ok(names)
     }
 
     /// Figures about the store.

@@ -10,7 +10,7 @@ use crate::index::hash_seed;
 use crate::index::sealed::{Covers, IndexBuilder, IndexedEvent};
 use crate::segment::{Chain, Start, scan};
 use crate::vocabulary::error::IoFailure;
-use crate::vocabulary::event::{EventId, IdPart, IdRepr, Parts};
+use crate::vocabulary::event::Parts;
 
 /// Bytes of frames that are read before who makes an index looks whether something else is wanted sooner.
 const LOOK_AROUND: u64 = 4 << 20;
@@ -163,14 +163,7 @@ fn add(
     let mut adding = builder.begin(place.offset, header.recorded_at).map_err(too_much)?;
     for index in 0..header.count {
         frame.read(index, seed, None, &mut names, parts).map_err(|_| "an event makes no sense")?;
-        // An id that follows from the event's number need not be looked up.
-        let id = match parts.id {
-            IdPart::Made(_) => None,
-            IdPart::Text(span) => std::str::from_utf8(span.of(data)).ok().map(EventId::new),
-            IdPart::Uuid(bytes) => Some(EventId(IdRepr::Uuid(bytes))),
-        };
-        let made = || IdRepr::Uuid(seed.make(header.sequence + u64::from(index), header.recorded_at));
-        let id = id.filter(|id| id.0 != made());
+        let id = seed.other_id(parts, data, header.sequence + u64::from(index), header.recorded_at);
         let event = IndexedEvent {
             category: parts.category.of(data),
             stream: parts.stream.of(data),

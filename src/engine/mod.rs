@@ -14,6 +14,7 @@ mod closing;
 #[cfg(test)]
 mod collision_tests;
 mod commit;
+mod conditions;
 mod cursor;
 mod deferred;
 #[cfg(test)]
@@ -46,7 +47,9 @@ mod reading;
 mod rotate;
 mod salvage;
 mod seat;
+mod selected;
 mod snapshot;
+mod source;
 mod threads;
 #[cfg(test)]
 mod unfiled_tests;

@@ -11,7 +11,7 @@ use crate::vocabulary::query::ScanQuery;
 use std::ops::Range;
 
 /// Events of one list at most: enough to look ahead, and few enough to stay near.
-const LIST: usize = 64;
+pub(super) const LIST: usize = 64;
 
 /// Which numbers a scan asks for, in its order.
 #[derive(Debug)]
@@ -86,6 +86,18 @@ impl List {
     #[inline]
     pub(super) fn advance(&mut self) {
         self.rest.start += 1;
+    }
+
+    /// Empties it.
+    pub(super) fn clear(&mut self) {
+        self.rest = 0..0;
+    }
+
+    /// Says of all events from the one at `index` of those left on that they tell whether they are meant.
+    pub(super) fn doubt(&mut self, index: u64) {
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        let left = self.items.get_mut(self.rest.clone()).unwrap_or_default();
+        left.iter_mut().skip(index).for_each(|item| item.is_sure = false);
     }
 
     /// Takes all events away that come next and are in this part.
@@ -259,7 +271,13 @@ impl Numbers {
 
 impl List {
     /// Adds events of one part.
-    fn add(&mut self, segment: &LiveSegment, part: usize, is_sure: bool, ordinals: &[u32]) -> Result<(), ReadError> {
+    pub(super) fn add(
+        &mut self,
+        segment: &LiveSegment,
+        part: usize,
+        is_sure: bool,
+        ordinals: &[u32],
+    ) -> Result<(), ReadError> {
         let mut offsets = [0; LIST];
         if !segment.ask(|index| index.frames_of(ordinals, &mut offsets))? {
             return Err(segment.corrupt(0, "the index does not know the frames of all of its events"));
@@ -278,7 +296,7 @@ impl List {
 }
 
 /// The part that comes after another, if it has any of these numbers.
-fn following(snapshot: &Snapshot, range: &Range<u64>, reverse: bool, part: usize) -> Option<usize> {
+pub(super) fn following(snapshot: &Snapshot, range: &Range<u64>, reverse: bool, part: usize) -> Option<usize> {
     let next = if reverse { part.checked_sub(1) } else { Some(part + 1) };
     next.filter(|next| {
         snapshot.segment(*next).is_some_and(|next| match reverse {

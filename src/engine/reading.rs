@@ -2,8 +2,9 @@
 
 use super::LiveSegment;
 use super::ahead::{Ahead, SHORT_BYTES, provided, published, wish_for};
-use super::numbers::{Item, List, Numbers, frame_of, gone};
+use super::numbers::{Item, List, frame_of, gone};
 use super::snapshot::Snapshot;
+use super::source::Source;
 use crate::format::decode::{EventFault, FrameCheck, FrameView, NameCache};
 use crate::format::event_id::IdSeed;
 use crate::format::frame::FrameHeader;
@@ -121,7 +122,7 @@ impl Reader {
     /// Events here and there.
     pub(super) fn read_list<'s>(
         &mut self,
-        (snapshot, numbers): (&'s Snapshot, &mut Numbers),
+        (snapshot, source): (&'s Snapshot, &mut Source),
         list: &mut List,
         left: &mut u64,
         slot: &mut Slot<'s>,
@@ -168,9 +169,8 @@ impl Reader {
                 }
                 self.event(segment, item.offset, &view, check, item.number, event)?;
             }
-            if !item.is_sure && !numbers.is_wanted(event) {
-                list.skip(item.part);
-                numbers.skip(snapshot, item.part as usize)?;
+            if !item.is_sure && !source.is_wanted(event) {
+                source.skip(snapshot, list, item.part)?;
                 continue;
             }
             list.advance();

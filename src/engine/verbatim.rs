@@ -61,10 +61,10 @@ impl Engine {
         }
         // Ids are compared with what this store would make: one made by the store that is restored here takes no bytes again.
         let ids: Vec<EventId> = transaction.events.iter().map(StoredEvent::id).collect();
-        let made = |event: &StoredEvent| self.seed.make(event.parts.sequence_number, transaction.recorded_at);
+        let made = |event: &StoredEvent| IdRepr::Uuid(self.seed.make(event.parts.sequence_number, transaction.recorded_at));
         let sources = || {
             transaction.events.iter().zip(&ids).map(|(event, id)| EventSource {
-                id: Some(id).filter(|id| event.parts.given.id || id.0 != IdRepr::Uuid(made(event))),
+                id: Some(id).filter(|id| event.parts.given.id || id.0 != made(event)),
                 category: event.category(),
                 stream: event.stream(),
                 name: event.name(),
@@ -82,10 +82,10 @@ impl Engine {
             attributes: &transaction.attributes,
             records: &transaction.records,
         };
-        let additions = transaction
-            .events
-            .iter()
-            .map(|event| Addition::new(event.category(), event.stream(), event.name(), event.parts.position));
+        let additions = transaction.events.iter().zip(&ids).map(|(event, id)| Addition {
+            id: Some(id).filter(|id| id.0 != made(event)),
+            ..Addition::new(event.category(), event.stream(), event.name(), event.parts.position)
+        });
         self.put_transaction(seat, source, transaction.recorded_at, sources, additions)
     }
 }

@@ -6,12 +6,15 @@ pub(crate) use refill::{Recent, StoredEvent};
 
 use super::chunks::Chunks;
 use super::dictionary::{Dictionary, Entry, Label};
-use super::hash::{category_hash, name_hash, stream_hash};
+use super::hash::{category_hash, event_id_hash, name_hash, stream_hash, transaction_hash};
+use super::ordered::Ordered;
 use super::postings::{Pool, PoolFull, RunPlace};
-use super::transactions::TransactionIds;
+use super::ids::IdTable;
 use super::writer_cache::Spot;
 use crate::format::bytes::same;
+use crate::vocabulary::event::EventId;
 use crate::vocabulary::sync::{AtomicU32, AtomicU64, Ordering};
+use std::ops::ControlFlow;
 
 /// Where a segment's events are: by number, by stream, category and name, transactions by id.
 #[derive(Debug)]
@@ -30,16 +33,20 @@ pub(crate) struct HotIndex {
     /// Streams, owned by their category's number; `first` is the position of the first event in this segment.
     streams: Dictionary,
     names: Dictionary,
-    ids: TransactionIds,
+    /// The same in the order of their bytes, as far as somebody asked for it.
+    ordered: [Ordered; 3],
+    ids: IdTable,
+    /// Hashes of the ids that producers gave to events, and the events' ordinals.
+    event_ids: IdTable,
     pool: Pool,
 }
 
 /// A category, stream or name within the index of one segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct EntryId(pub(super) Which, pub(super) u32);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Which {
     Category,
     Stream,
     Name,
@@ -54,12 +61,14 @@ pub(crate) struct Addition<'a> {
     pub(crate) position: u64,
     /// Where the writer knows the stream, as far as it said so.
     pub(crate) spot: Spot,
+    /// The id, if the producer gave it one that the store would not have made.
+    pub(crate) id: Option<&'a EventId>,
 }
 
 impl<'a> Addition<'a> {
     /// Of an event whose stream the writer has not looked for.
     pub(crate) fn new(category: &'a str, stream: &'a str, name: &'a str, position: u64) -> Self {
-        Self { category, stream, name, position, spot: Spot::default() }
+        Self { category, stream, name, position, spot: Spot::default(), id: None }
     }
 
     pub(super) fn shares_names(&self, other: &Addition<'_>) -> bool {
@@ -95,6 +104,14 @@ impl Filling<'_> {
         self.entries = named.map(|((category, stream), name)| [category, stream, name]);
     }
 
+    /// Notes that the next event has this id, which its producer gave it.
+    pub(super) fn note_id(&mut self, category: &[u8], id: &EventId) -> Result<(), IndexFull> {
+        let index = self.index;
+        let hash = event_id_hash(index.seed, category_hash(index.seed, category), id);
+        let number = self.ordinal.checked_add(1).ok_or(IndexFull)?;
+        index.event_ids.add(hash, number).ok_or(IndexFull)
+    }
+
     /// Adds an event.
     pub(super) fn push(&mut self) -> Result<(), IndexFull> {
         let index = self.index;
@@ -110,7 +127,7 @@ impl Filling<'_> {
     pub(super) fn finish(self, id: Option<&str>) -> Result<(), IndexFull> {
         let index = self.index;
         if let Some(id) = id {
-            index.ids.add(id, self.address).ok_or(IndexFull)?;
+            index.ids.add(transaction_hash(index.seed, id), self.address).ok_or(IndexFull)?;
         }
         index.count.store(self.ordinal, Ordering::Release);
         if self.ordinal > self.before {
@@ -144,7 +161,9 @@ impl HotIndex {
             categories: Dictionary::with_room(0),
             streams: Dictionary::with_room(streams),
             names: Dictionary::with_room(0),
-            ids: TransactionIds::new(seed ^ 4),
+            ordered: Default::default(),
+            ids: IdTable::default(),
+            event_ids: IdTable::default(),
             pool: Pool::default(),
         }
     }
@@ -187,6 +206,9 @@ impl HotIndex {
                 let stream = self.enter_stream(category, event.stream.as_bytes(), hash, event.position)?;
                 let name = self.enter_name(event.name, name_hash(self.seed, event.name))?;
                 filling.turn_to(EntryNumbers { category, stream, name });
+            }
+            if let Some(id) = event.id {
+                filling.note_id(event.category.as_bytes(), id)?;
             }
             filling.push()?;
             previous = Some(event);
@@ -264,17 +286,70 @@ impl HotIndex {
     }
 
     /// The events of this name.
-    #[cfg_attr(not(test), expect(dead_code, reason = "selectors, which come with the database, ask this"))]
     pub(crate) fn name(&self, name: &str) -> Option<EntryId> {
         let found = self.names.find(0, name.as_bytes(), name_hash(self.seed, name));
         found.map(|number| EntryId(Which::Name, number))
     }
 
-    /// The streams of this name, whatever their category. Looks at every stream: there are few, and this is seldom asked.
-    #[cfg_attr(not(test), expect(dead_code, reason = "selectors, which come with the database, ask this"))]
-    pub(crate) fn streams_named(&self, stream: &str) -> impl Iterator<Item = EntryId> {
-        let is_named = |number: &u32| self.streams.label(*number).is_some_and(|label| label.key() == stream.as_bytes());
-        (0..self.streams.len()).filter(is_named).map(|number| EntryId(Which::Stream, number))
+    /// The streams of this name, whatever their category, in no order. Adds the number of names looked at.
+    pub(crate) fn streams_named(&self, stream: &str, looked_at: &mut u64) -> Vec<EntryId> {
+        let mut found = Vec::new();
+        let [_, ordered, _] = &self.ordered;
+        let take = |number| found.push(EntryId(Which::Stream, number));
+        *looked_at += ordered.named(&self.streams, stream.as_bytes(), take);
+        found
+    }
+
+    /// The entries whose names begin so, in no order, as long as they are no more than `most`: else as many and one more. Adds
+    /// the number of names looked at.
+    pub(crate) fn with_prefix(&self, which: Which, prefix: &str, most: usize, looked_at: &mut u64) -> Vec<EntryId> {
+        let [categories, streams, names] = &self.ordered;
+        let (ordered, dictionary) = match which {
+            Which::Category => (categories, &self.categories),
+            Which::Stream => (streams, &self.streams),
+            Which::Name => (names, &self.names),
+        };
+        let mut found = Vec::new();
+        *looked_at += ordered.with_prefix(dictionary, prefix.as_bytes(), |number| {
+            found.push(EntryId(which, number));
+            if found.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        found
+    }
+
+    /// The streams of a category whose names begin so, in no order, and no more than `most` and one.
+    pub(crate) fn streams_with_prefix(
+        &self,
+        category: &str,
+        prefix: &str,
+        most: usize,
+        looked_at: &mut u64,
+    ) -> Vec<EntryId> {
+        let Some(owner) = self.category_number(category) else { return Vec::new() };
+        let (mut found, [_, ordered, _]) = (Vec::new(), &self.ordered);
+        *looked_at += ordered.with_prefix(&self.streams, prefix.as_bytes(), |number| {
+            if self.streams.label(number).is_some_and(|label| label.owner() == owner) {
+                found.push(EntryId(Which::Stream, number));
+            }
+            if found.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        found
+    }
+
+    /// The ordinals of the events of a category to which their producer may have given this id, staged ones included.
+    pub(crate) fn event_ids_with(&self, category: &str, id: &EventId) -> impl Iterator<Item = u32> {
+        let hash = event_id_hash(self.seed, category_hash(self.seed, category), id);
+        self.event_ids.candidates(hash).filter_map(|number| number.checked_sub(1))
+    }
+
+    /// The names of events that occur below `sequence_number`.
+    pub(crate) fn event_names(&self, sequence_number: u64) -> impl Iterator<Item = &[u8]> {
+        self.labels_below(&self.names, sequence_number).map(Label::key)
+    }
+
+    /// The names of streams of any category that occur below `sequence_number`; one for each category that has it.
+    pub(crate) fn all_stream_names(&self, sequence_number: u64) -> impl Iterator<Item = &[u8]> {
+        self.labels_below(&self.streams, sequence_number).map(Label::key)
     }
 
     fn entry(&self, id: EntryId) -> Option<&Entry> {
@@ -371,14 +446,16 @@ impl HotIndex {
 
     /// The offsets of the frames whose transaction may have this id, staged ones included.
     pub(crate) fn transactions_with(&self, id: &str) -> impl Iterator<Item = u64> {
-        self.ids.candidates(id).map(|address| u64::from(address) << 3)
+        self.ids.candidates(transaction_hash(self.seed, id)).map(|address| u64::from(address) << 3)
     }
 
     /// Bytes of memory that the index takes, long names apart.
     pub(crate) fn bytes(&self) -> u64 {
         let dictionaries = [&self.categories, &self.streams, &self.names];
         let entries: u64 = dictionaries.iter().map(|dictionary| dictionary.bytes()).sum();
-        entries + self.frames.bytes() + self.pool.bytes() + self.ids.bytes()
+        let ordered: u64 = self.ordered.iter().map(Ordered::bytes).sum();
+        let ids = self.ids.bytes() + self.event_ids.bytes();
+        entries + ordered + self.frames.bytes() + self.pool.bytes() + ids
     }
 }
 
@@ -414,7 +491,7 @@ mod tests {
         assert_eq!(numbers, [100, 103]);
         assert_eq!(index.count_below(index.category("a").unwrap(), 103), 2);
         assert_eq!(index.count_below(index.name("n2").unwrap(), 104), 2);
-        let named: Vec<EntryId> = index.streams_named("c").collect();
+        let named = index.streams_named("c", &mut 0);
         assert_eq!(named, [index.stream("a-b", "c").unwrap(), index.stream("a", "c").unwrap()]);
         assert_eq!(index.stream_names("a", 101).count(), 1, "only what lies below the snapshot");
         assert_eq!(index.stream_names("a", 104).count(), 2);

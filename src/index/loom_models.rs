@@ -5,7 +5,7 @@
 use super::dictionary::{Dictionary, Entry};
 use super::hot::{Addition, HotIndex};
 use super::postings::{Pool, Postings, RunPlace};
-use super::transactions::TransactionIds;
+use super::ids::IdTable;
 use crate::vocabulary::mark::Mark;
 use crate::vocabulary::sync::proof::{Flaw, Proof};
 use std::sync::Arc;
@@ -117,15 +117,15 @@ fn loom_dictionary_walk() {
 }
 
 /// Ids are added, through the growth of the table, while another thread looks for those below the watermark.
-fn transactions(flaw: Flaw) {
-    let shared = Arc::new((TransactionIds::new(9), Mark::new(0)));
-    let ids = ["a", "b", "c"];
+fn ids(flaw: Flaw) {
+    let shared = Arc::new((IdTable::default(), Mark::new(0)));
+    let ids = [1 << 40 | 1, 2 << 40 | 1, 3 << 40];
     let reader = {
         let shared = Arc::clone(&shared);
         loom::thread::spawn(move || {
             let visible = shared.1.get();
             for (id, address) in ids.iter().zip(64..).take(usize::try_from(visible).unwrap()) {
-                assert!(shared.0.candidates(id).any(|found| found == address), "{id} of {visible} is found");
+                assert!(shared.0.candidates(*id).any(|found| found == address), "{id} of {visible} is found");
             }
         })
     };
@@ -133,19 +133,19 @@ fn transactions(flaw: Flaw) {
         if flaw == Some(EARLY) {
             shared.1.raise(u64::from(address) - 63);
         }
-        shared.0.add(id, address).unwrap();
+        shared.0.add(*id, address).unwrap();
         shared.1.raise(u64::from(address) - 63);
     }
     reader.join().unwrap();
 }
 
 #[test]
-fn loom_transaction_ids() {
+fn loom_ids() {
     Proof {
-        name: "transaction ids: add against look-up",
-        model: transactions,
+        name: "ids: add against look-up",
+        model: ids,
         flaws: &[EARLY],
-        files: &["src/index/transactions.rs"],
+        files: &["src/index/ids.rs"],
         // An entry is one number that is whole by itself, and the watermark says that it is there.
         spared: &[
             "slot.store(packed, Ordering::Release);",

@@ -8,22 +8,21 @@ mod chunks;
 mod dictionary;
 mod hash;
 mod hot;
+mod ids;
 mod known;
 #[cfg(all(test, loom))]
 mod loom_models;
 mod name;
+mod ordered;
 mod part;
 mod postings;
-#[cfg_attr(
-    not(any(test, feature = "testing")),
-    expect(dead_code, reason = "selectors, which come with the database, ask for names, prefixes, times and ids")
-)]
+mod selection;
 pub(crate) mod sealed;
-mod transactions;
 mod writer_cache;
 
 pub(crate) use hash::{hash_seed, stream_hash};
-pub(crate) use hot::{Addition, EntryId, HotIndex, Recent, StoredEvent};
+pub(crate) use hot::{Addition, EntryId, HotIndex, Recent, StoredEvent, Which};
+pub(crate) use selection::{Bounds, Effort, Selection};
 pub(crate) use part::{ListPlace, PartIndex, PostingPlace};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use postings::RunPlace;

@@ -1,8 +1,12 @@
 //! The index of a part of the log, be it still in memory or in a file: one set of questions for both.
 
-use super::hot::{EntryId, HotIndex};
+use super::hot::{EntryId, HotIndex, Which};
 use super::postings::RunPlace;
 use super::sealed::{Damaged, Head, Likely, PostingBlock, SealedIndex, Step};
+use crate::format::index_file::EVENTS_A_TIME;
+use crate::vocabulary::event::EventId;
+use crate::vocabulary::time::Timestamp;
+use std::ops::Range;
 
 /// Where the events of some frames are.
 #[derive(Debug)]
@@ -92,6 +96,84 @@ impl PartIndex {
             PartIndex::Hot(hot) => Ok(hot.category(category)),
             PartIndex::Sealed(sealed) => sealed.category(category),
         }
+    }
+
+    /// The events of this name.
+    pub(crate) fn name(&self, name: &str) -> Result<Option<EntryId>, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.name(name)),
+            PartIndex::Sealed(sealed) => sealed.name(name),
+        }
+    }
+
+    /// The streams of this name, whatever their category. Adds the number of names looked at, as the next two.
+    pub(crate) fn streams_named(&self, stream: &str, looked_at: &mut u64) -> Result<Vec<EntryId>, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.streams_named(stream, looked_at)),
+            PartIndex::Sealed(sealed) => {
+                *looked_at += 1;
+                sealed.streams_named(stream)
+            }
+        }
+    }
+
+    /// The entries whose names begin so, as long as they are no more than `most`; else some of them, and more than that.
+    pub(crate) fn with_prefix(
+        &self,
+        which: Which,
+        prefix: &str,
+        most: usize,
+        looked_at: &mut u64,
+    ) -> Result<Vec<EntryId>, Damaged> {
+        let sealed = match self {
+            PartIndex::Hot(hot) => return Ok(hot.with_prefix(which, prefix, most, looked_at)),
+            PartIndex::Sealed(sealed) => sealed,
+        };
+        let most_taken = most.saturating_add(1);
+        let found: Vec<EntryId> = match which {
+            Which::Category => sealed.categories_with_prefix(prefix)?.take(most_taken).collect(),
+            Which::Stream => sealed.streams_named_with_prefix(prefix, most)?,
+            Which::Name => sealed.names_with_prefix(prefix)?.take(most_taken).collect(),
+        };
+        *looked_at += found.len() as u64 + 1;
+        Ok(found)
+    }
+
+    /// The same of the streams of a category.
+    pub(crate) fn streams_with_prefix(
+        &self,
+        category: &str,
+        prefix: &str,
+        most: usize,
+        looked_at: &mut u64,
+    ) -> Result<Vec<EntryId>, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.streams_with_prefix(category, prefix, most, looked_at)),
+            PartIndex::Sealed(sealed) => {
+                let streams = sealed.streams_with_prefix(category, prefix)?;
+                let found: Vec<EntryId> = streams.take(most.saturating_add(1)).collect();
+                *looked_at += found.len() as u64 + 1;
+                Ok(found)
+            }
+        }
+    }
+
+    /// The ordinals of the events of a category that may have this id, unless the store made it for them. The events tell.
+    pub(crate) fn event_ids_with(&self, category: &str, id: &EventId) -> Result<Vec<u32>, Damaged> {
+        match self {
+            PartIndex::Hot(hot) => Ok(hot.event_ids_with(category, id).collect()),
+            PartIndex::Sealed(sealed) => sealed.event_ids_with(category, id),
+        }
+    }
+
+    /// Of events that follow each other, this one among them, the ordinals, if it is known that none of them occurred then or
+    /// before.
+    pub(crate) fn later_than(&self, ordinal: u32, time: Timestamp) -> Result<Option<Range<u32>>, Damaged> {
+        let PartIndex::Sealed(sealed) = self else { return Ok(None) };
+        let block = ordinal / EVENTS_A_TIME;
+        let is_later = block < sealed.blocks() && sealed.times(block)?.least_occurred_at > time;
+        let start = block.saturating_mul(EVENTS_A_TIME);
+        Ok(is_later.then(|| start..start.saturating_add(EVENTS_A_TIME)))
     }
 
     /// Whether a stream with this hash may have events here; `false` is for sure. Of what is in memory the answer is to look.
@@ -251,6 +333,28 @@ impl PartIndex {
                 Ok(())
             }
             PartIndex::Sealed(sealed) => sealed.stream_names(category, sequence_number, &mut each),
+        }
+    }
+
+    /// Lends the names of a kind, streams being those of any category, that occur below `sequence_number`; one may be lent several times.
+    pub(crate) fn names_of(
+        &self,
+        which: Which,
+        sequence_number: u64,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), Damaged> {
+        match (self, which) {
+            (_, Which::Category) => self.category_names(sequence_number, each),
+            (PartIndex::Hot(hot), Which::Stream) => {
+                hot.all_stream_names(sequence_number).for_each(each);
+                Ok(())
+            }
+            (PartIndex::Hot(hot), Which::Name) => {
+                hot.event_names(sequence_number).for_each(each);
+                Ok(())
+            }
+            (PartIndex::Sealed(sealed), Which::Stream) => sealed.all_stream_names(sequence_number, &mut each),
+            (PartIndex::Sealed(sealed), Which::Name) => sealed.event_names(sequence_number, &mut each),
         }
     }
 

@@ -269,6 +269,9 @@ impl WriterCache {
                     event.position
                 }
             };
+            if let Some(id) = event.id {
+                filling.note_id(event.category.as_bytes(), id)?;
+            }
             filling.push()?;
             run = Some((event, noted));
         }

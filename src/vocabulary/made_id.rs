@@ -3,6 +3,7 @@
 //! A made id takes no bytes in the log: it is computed again when it is read. Since the sequence number can be taken out of it
 //! again, "is this one of ours?" is answered by looking at one event.
 
+use super::event::{EventId, IdPart, IdRepr, Parts};
 use super::time::Timestamp;
 
 /// Bits of the sequence number's scrambled form: the 62 that version and variant leave below the 12 of `rand_a`.
@@ -47,7 +48,23 @@ impl IdSeed {
         uuid_v7(milliseconds, self.high, scrambled)
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "as above"))]
+    /// The id of an event with this number, recorded at this time, unless it is the one that the store makes: that one need not
+    /// be looked up.
+    pub(crate) fn other_id(
+        self,
+        parts: &Parts,
+        data: &[u8],
+        sequence_number: u64,
+        recorded_at: Timestamp,
+    ) -> Option<EventId> {
+        let id = match parts.id {
+            IdPart::Made(_) => return None,
+            IdPart::Text(span) => EventId::new(std::str::from_utf8(span.of(data)).ok()?),
+            IdPart::Uuid(bytes) => EventId(IdRepr::Uuid(bytes)),
+        };
+        (id.0 != IdRepr::Uuid(self.make(sequence_number, recorded_at))).then_some(id)
+    }
+
     /// The sequence number that `id` was made from, if this store made it. The event there tells for sure.
     pub(crate) fn sequence_number(self, id: &[u8; 16]) -> Option<u64> {
         let bits = from_network_order(*id);

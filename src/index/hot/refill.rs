@@ -5,14 +5,17 @@
 use super::{EntryNumbers, HotIndex, IndexFull, entered};
 use crate::index::dictionary::Dictionary;
 use crate::index::hash::{category_hash, hash_in_category, name_hash};
+use crate::vocabulary::event::EventId;
 
 /// An event to be entered again. Who decodes a frame has checked its names to be text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct StoredEvent<'a> {
     pub(crate) category: &'a [u8],
     pub(crate) stream: &'a [u8],
     pub(crate) name: &'a [u8],
     pub(crate) position: u64,
+    /// The id, if it does not follow from the event's number.
+    pub(crate) id: Option<EventId>,
 }
 
 /// Where the last event was entered. A hint that is looked at first and proves itself: that of another index does no harm.
@@ -39,6 +42,9 @@ impl HotIndex {
         for event in events {
             let numbers = self.numbers_of(&event, &recent.0)?;
             filling.turn_to(numbers);
+            if let Some(id) = &event.id {
+                filling.note_id(event.category, id)?;
+            }
             filling.push()?;
             recent.0 = numbers;
         }
@@ -101,6 +107,7 @@ mod tests {
                     stream: stream.as_bytes(),
                     name: name.as_bytes(),
                     position: frame as u64,
+                    id: None,
                 });
                 index.add_stored(offset, id.as_deref(), stored, &mut recent).unwrap();
                 let new = some

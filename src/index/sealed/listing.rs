@@ -73,12 +73,48 @@ impl SealedIndex {
     }
 
     /// The streams whose name begins so, whatever their category: in the order of their names, then of their categories' names.
-    pub(crate) fn streams_named_with_prefix(&self, prefix: &str) -> Result<Vec<EntryId>, Damaged> {
+    /// Ends once there are more than `most`.
+    pub(crate) fn streams_named_with_prefix(&self, prefix: &str, most: usize) -> Result<Vec<EntryId>, Damaged> {
         let mut streams = Vec::new();
         for number in self.stream_names.with_prefix(&self.file, prefix.as_bytes())? {
             self.push_streams(number, &mut streams)?;
+            if streams.len() > most {
+                break;
+            }
         }
         Ok(streams)
+    }
+
+    /// Lends the names of events that occur below `sequence_number`, in order.
+    pub(crate) fn event_names(&self, sequence_number: u64, mut each: impl FnMut(&[u8])) -> Result<(), Damaged> {
+        let limit = self.limit(sequence_number);
+        self.names.walk(&self.file, &[], |number, name| {
+            if self.names.begins_below(&self.file, number, limit)? {
+                each(name);
+            }
+            Ok(())
+        })
+    }
+
+    /// Lends the names of streams of any category that occur below `sequence_number`, in order.
+    pub(crate) fn all_stream_names(&self, sequence_number: u64, mut each: impl FnMut(&[u8])) -> Result<(), Damaged> {
+        let limit = self.limit(sequence_number);
+        let is_whole = limit >= self.covers.count;
+        let mut streams = Vec::new();
+        self.stream_names.walk(&self.file, &[], |number, name| {
+            streams.clear();
+            if !is_whole {
+                self.push_streams(number, &mut streams)?;
+            }
+            let mut occurs = is_whole;
+            for stream in &streams {
+                occurs = occurs || self.streams.begins_below(&self.file, stream.1, limit)?;
+            }
+            if occurs {
+                each(name);
+            }
+            Ok(())
+        })
     }
 
     fn push_streams(&self, number: u32, out: &mut Vec<EntryId>) -> Result<(), Damaged> {

@@ -26,6 +26,7 @@ mod deferred;
 mod fidelity;
 mod life;
 mod limits;
+mod log_conditions;
 mod model;
 mod names;
 mod races;
@@ -34,6 +35,7 @@ mod refusals;
 mod repeats;
 mod save;
 mod scans;
+mod selectors;
 mod support;
 mod tailing;
 mod transactions;
@@ -214,6 +216,8 @@ pub fn cases() -> &'static [Case] {
             names::CASES,
             limits::CASES,
             deferred::CASES,
+            selectors::CASES,
+            log_conditions::CASES,
             life::CASES,
             model::CASES,
         ]

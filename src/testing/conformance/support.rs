@@ -18,7 +18,7 @@ use std::thread;
 
 /// A clock in whole microseconds, so that adapters that keep no more can take part.
 #[derive(Debug)]
-struct Microseconds;
+pub(super) struct Microseconds;
 
 impl Clock for Microseconds {
     fn now(&self) -> Timestamp {

@@ -86,7 +86,7 @@ pub(crate) fn ask(index: &SealedIndex, content: &Content) -> Asked {
         asked.push(named("categories", list(index.categories_with_prefix(prefix).map(Iterator::collect))));
         asked.push(named("streams of a", list(index.streams_with_prefix("a", prefix).map(Iterator::collect))));
         asked.push(named("names", list(index.names_with_prefix(prefix).map(Iterator::collect))));
-        asked.push(named("streams", list(index.streams_named_with_prefix(prefix))));
+        asked.push(named("streams", list(index.streams_named_with_prefix(prefix, usize::MAX))));
     }
     for limit in limits(content) {
         asked.extend(lists(index, limit));

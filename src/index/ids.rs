@@ -1,45 +1,39 @@
-//! Transaction ids to the frames that have them.
+//! Hashes of ids to what has them: of transactions their frames, of events their ordinals.
 
 use super::chunks::Chunks;
 use crate::vocabulary::sync::{AtomicU32, AtomicU64, AtomicUsize, OnceLock, Ordering};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Slots of the first table, as a power of two. Few in models, so that they come to the next.
 const FIRST_BITS: usize = if cfg!(loom) { 1 } else { 6 };
 const TABLES: usize = 27;
 
-/// For every transaction id, its fingerprint and its frame's address. The frame itself tells whether it is the one.
+/// For every id, its fingerprint and a number: that of where it is. What is there tells whether it is the one.
 ///
 /// Grows as the dictionary does.
 #[derive(Debug)]
-pub(super) struct TransactionIds {
-    /// Fingerprint in the high half, the frame's address (offset in units of eight bytes) in the low one.
+pub(super) struct IdTable {
+    /// Fingerprint in the high half, the number in the low one.
     entries: Chunks<AtomicU64>,
     count: AtomicU32,
     tables: [OnceLock<Box<[AtomicU64]>>; TABLES],
     current: AtomicUsize,
-    seed: u64,
 }
 
-impl TransactionIds {
-    pub(super) fn new(seed: u64) -> Self {
+impl Default for IdTable {
+    fn default() -> Self {
         Self {
             entries: Chunks::default(),
             count: AtomicU32::new(0),
             tables: std::array::from_fn(|_| OnceLock::new()),
             current: AtomicUsize::new(0),
-            seed,
         }
     }
+}
 
-    fn hash(&self, id: &str) -> u64 {
-        xxh3_64_with_seed(id.as_bytes(), self.seed)
-    }
-
-    /// The addresses of all frames whose id may be this one; nearly always none or one.
-    pub(super) fn candidates(&self, id: &str) -> impl Iterator<Item = u32> {
+impl IdTable {
+    /// The numbers of all ids that may have this hash; nearly always none or one.
+    pub(super) fn candidates(&self, hash: u64) -> impl Iterator<Item = u32> {
         let table = self.tables.get(self.current.load(Ordering::Acquire)).and_then(OnceLock::get);
-        let hash = self.hash(id);
         let slots = table.map_or(0, |table| table.len());
         (0..slots)
             .map_while(move |step| {
@@ -51,10 +45,9 @@ impl TransactionIds {
             .map(|packed| u32::try_from(packed & 0xffff_ffff).unwrap_or_default())
     }
 
-    /// Adds the id of the frame at `address`. For the writer alone.
-    pub(super) fn add(&self, id: &str, address: u32) -> Option<()> {
+    /// Adds an id by its hash. The number is not 0. For the writer alone.
+    pub(super) fn add(&self, hash: u64, where_it_is: u32) -> Option<()> {
         let number = self.count.load(Ordering::Relaxed);
-        let hash = self.hash(id);
         let mut current = self.current.load(Ordering::Relaxed);
         if (u64::from(number) + 1) * 4 > (1_u64 << (FIRST_BITS + current)) * 3 {
             current += 1;
@@ -67,7 +60,7 @@ impl TransactionIds {
             }
             self.current.store(current, Ordering::Release);
         }
-        let packed = (fingerprint(hash) << 32) | u64::from(address);
+        let packed = (fingerprint(hash) << 32) | u64::from(where_it_is);
         self.entries.make(number * 2)?.store(hash, Ordering::Relaxed);
         self.entries.make(number * 2 + 1)?.store(packed, Ordering::Relaxed);
         place(self.tables.get(current)?.get_or_init(|| new_table(current)), hash, packed);
@@ -82,7 +75,7 @@ impl TransactionIds {
     }
 }
 
-/// The upper half of the hash, never all zeros together with an address of zero: frames begin behind the segment's header.
+/// The upper half of the hash. It may be all zeros, but not together with the number.
 const fn fingerprint(hash: u64) -> u64 {
     hash >> 32
 }
@@ -110,16 +103,17 @@ fn place(table: &[AtomicU64], hash: u64, packed: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use xxhash_rust::xxh3::xxh3_64;
 
     #[test]
     fn every_id_leads_to_its_frame_and_unknown_ones_to_none() {
-        let ids = TransactionIds::new(9);
+        let (ids, hash) = (IdTable::default(), |number: u32| xxh3_64(&number.to_le_bytes()));
         for number in 0..5_000_u32 {
-            ids.add(&number.to_string(), 512 + number).unwrap();
+            ids.add(hash(number), 512 + number).unwrap();
         }
         for number in 0..5_000_u32 {
-            assert!(ids.candidates(&number.to_string()).any(|address| address == 512 + number));
+            assert!(ids.candidates(hash(number)).any(|address| address == 512 + number));
         }
-        assert!((5_000..6_000_u32).all(|number| ids.candidates(&number.to_string()).count() == 0));
+        assert!((5_000..6_000_u32).all(|number| ids.candidates(hash(number)).count() == 0));
     }
 }
