@@ -17,7 +17,7 @@ use crate::vocabulary::event::StoredEvent;
 use crate::vocabulary::identifier::Identifier;
 use crate::vocabulary::number::{Revision, SequenceNumber};
 use crate::vocabulary::query::ScanQuery;
-use crate::vocabulary::select_query::SelectQuery;
+use crate::vocabulary::select_query::{Access, SelectQuery};
 use crate::vocabulary::selector::Selector;
 use lull::Lull;
 use std::fmt;
@@ -27,6 +27,9 @@ use std::time::{Duration, Instant};
 /// How many sequence numbers one scan goes over at most. After each the place has moved on, whatever was found, and deadlines and
 /// cancellation are looked at.
 const WINDOW: u64 = 1 << 16;
+
+/// Up to how many new events are looked at one by one for a selector. Asking an index about so few takes longer.
+const FEW: u64 = 256;
 
 /// The events of a log, category, stream or selector: those there are, and then those that come, each once, in order, whole
 /// transactions only.
@@ -279,7 +282,8 @@ impl Subscription {
         let cursor = match &self.wanted {
             Wanted::Of(target) => self.adapter.scan(&ScanQuery { from, until, ..ScanQuery::new(target.clone()) })?,
             Wanted::Selected(selector) => {
-                self.adapter.select(&SelectQuery { from, until, ..SelectQuery::new(selector.clone()) })?
+                let access = if end - self.next <= FEW { Access::Scan } else { Access::Best };
+                self.adapter.select(&SelectQuery { from, until, access, ..SelectQuery::new(selector.clone()) })?
             }
         };
         Ok(Window { cursor, end: Some(end), found: false })
