@@ -38,11 +38,11 @@ fn query(criterion: &mut Criterion) {
         let all = SelectQuery::new(selector.clone());
         let mut newest = all.clone();
         (newest.reverse, newest.limit) = (true, Some(LIMIT));
-        group.throughput(Throughput::Elements(*count));
+        group.throughput(Throughput::Elements((*count).max(1)));
         group.bench_function(format!("{name}/all"), |bencher| {
             bencher.iter(|| assert_eq!(visited(&store, &all), *count));
         });
-        group.throughput(Throughput::Elements(LIMIT.min(*count)));
+        group.throughput(Throughput::Elements(LIMIT.min(*count).max(1)));
         group.bench_function(format!("{name}/newest {LIMIT}"), |bencher| {
             bencher.iter(|| assert_eq!(visited(&store, &newest), LIMIT.min(*count)));
         });
@@ -76,7 +76,7 @@ fn cases(events: u64) -> [Case; 9] {
     let of_category = events / stores::CATEGORIES as u64;
     let is = |category: &std::sync::Arc<str>| Selector::category(category.clone());
     let of_stream = || Selector::stream(stream.clone());
-    // Streams whose numbers end in four digits of which three are given: ten of them, where there are so many.
+    // Those of ten streams, where there are so many.
     let prefix = "stream-000000000012";
     let begins = (0..streams).filter(|number| format!("stream-{number:013}").starts_with(prefix)).count() as u64;
     [

@@ -169,7 +169,7 @@ impl Subscription {
     /// [`ReadError::Corrupt`] when the next event is damaged; else as every [`ReadError`].
     pub fn try_next(&mut self) -> Result<Option<StoredEvent>, ReadError> {
         loop {
-            if let Some(event) = self.take()? {
+            if let Some(event) = self.give()? {
                 return Ok(Some(event));
             }
             if !self.advance()? {
@@ -188,7 +188,7 @@ impl Subscription {
     pub fn next_within(&mut self, timeout: Duration) -> Result<Option<StoredEvent>, ReadError> {
         let mut begun = None;
         loop {
-            if let Some(event) = self.take()? {
+            if let Some(event) = self.give()? {
                 return Ok(Some(event));
             }
             let begun = *begun.get_or_insert_with(Instant::now);
@@ -207,7 +207,7 @@ impl Subscription {
     }
 
     /// The next event of those that were read.
-    fn take(&mut self) -> Result<Option<StoredEvent>, ReadError> {
+    fn give(&mut self) -> Result<Option<StoredEvent>, ReadError> {
         if let Some(error) = &self.ended {
             return Err(error.clone());
         }

@@ -28,7 +28,7 @@ fn each_kind_gives_what_it_is_to() {
         assert_eq!(numbers(&mut store.subscribe(Selector::stream("1"))), picked(&[0, 2]));
         let selector = Selector::name("closed").and(Selector::no_stream()).or(Selector::stream("2"));
         assert_eq!(numbers(&mut store.subscribe(selector)), picked(&[1, 3]));
-        assert_eq!(numbers(&mut store.category("no such").subscribe()), []);
+        assert!(numbers(&mut store.category("no such").subscribe()).is_empty());
     });
 }
 
@@ -43,11 +43,11 @@ fn one_begins_where_it_is_told_to() {
         let mut later = log.subscribe().from(SequenceNumber::new(6));
         let mut never = log.subscribe().after(SequenceNumber::new(u64::MAX));
         assert_eq!((new.checkpoint().get(), later.checkpoint().get()), (5, 6));
-        assert_eq!((numbers(&mut new), numbers(&mut later)), (vec![], vec![]));
+        assert!(numbers(&mut new).is_empty() && numbers(&mut later).is_empty());
         publish(&store, "a", "1", 3);
         assert_eq!(numbers(&mut new), [5, 6, 7]);
         assert_eq!(numbers(&mut later), [6, 7], "one that begins beyond the end waits for that number");
-        assert_eq!(numbers(&mut never), []);
+        assert!(numbers(&mut never).is_empty());
         assert_eq!(numbers(&mut new.from(SequenceNumber::new(7))), [7], "it can be set back");
         store.close().unwrap();
         assert!(matches!(log.subscribe().only_new(), Err(ReadError::Closed)));

@@ -13,11 +13,6 @@ type Cursor = Result<Box<dyn EventCursor>, ReadError>;
 
 /// What is handed on to the adapter below as it is.
 macro_rules! hand_on {
-    ($(fn $name:ident(&self $(, $argument:ident: $type:ty)*) -> $result:ty;)*) => {$(
-        fn $name(&self $(, $argument: $type)*) -> $result {
-            self.below.$name($($argument),*)
-        }
-    )*};
     () => {
         hand_on! {
             fn capabilities(&self) -> Capabilities;
@@ -41,6 +36,11 @@ macro_rules! hand_on {
             fn close(&self) -> Result<(), AppendError>;
         }
     };
+    ($(fn $name:ident(&self $(, $argument:ident: $type:ty)*) -> $result:ty;)*) => {$(
+        fn $name(&self $(, $argument: $type)*) -> $result {
+            self.below.$name($($argument),*)
+        }
+    )*};
 }
 
 /// An adapter that has the least that the contract asks for: nothing of waking, nor of reading when it is closed.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::adapters::log::LogAdapter;
-use crate::disk::{MemoryFiles, SimulatedDisk};
+use crate::disk::{Disk, MemoryFiles, SimulatedDisk};
 use crate::store::EventStore;
 use crate::vocabulary::error::AppendError;
 use crate::vocabulary::event::NewEvent;
@@ -11,7 +11,8 @@ use crate::vocabulary::options::{Durability, Options};
 /// A store on a disk whose power can be switched off.
 fn store(durability: Durability) -> (EventStore, Arc<SimulatedDisk>) {
     let disk = Arc::new(SimulatedDisk::new(MemoryFiles::new(), 1));
-    let adapter = LogAdapter::open_on(Arc::clone(&disk) as _, &Options::new().durability(durability)).unwrap();
+    let below: Arc<dyn Disk> = disk.clone();
+    let adapter = LogAdapter::open_on(below, &Options::new().durability(durability)).unwrap();
     (EventStore::new(adapter), disk)
 }
 
