@@ -6,7 +6,7 @@
 use super::seat::Seat;
 use super::{Engine, LiveSegment};
 use crate::format::decode::{FrameCheck, NameCache};
-use crate::index::{Bounds, Effort, Selection};
+use crate::index::{Bounds, Effort, Selection, stream_hash};
 use crate::vocabulary::append::{self, Append};
 use crate::vocabulary::append_condition::{AppendCondition, RevisionBounds};
 use crate::vocabulary::error::{AppendError, ReadError};
@@ -152,8 +152,11 @@ impl Engine {
         if let RevisionBounds::Max(max) = condition.bounds() {
             numbers.start = numbers.start.max(max.get());
         }
-        let mut effort = Effort::default();
-        let mut latest = None;
+        let (mut effort, mut latest) = (Effort::default(), None);
+        if let Some((category, stream)) = condition.selector().names_stream() {
+            let hash = stream_hash(self.hash_seed, category, stream);
+            segments.iter().for_each(|segment| segment.index().prefetch_filter(hash));
+        }
         for segment in segments.iter().rev() {
             if segment.base() >= numbers.end {
                 continue;

@@ -20,7 +20,10 @@ impl Engine {
     pub(super) fn next_position(&self, stream: &Stream) -> Result<u64, AppendError> {
         let hash = stream_hash(self.hash_seed, stream.category(), stream.stream());
         let mut searched = 0;
-        for segment in self.horizon.segments().iter().rev() {
+        let segments = self.horizon.segments();
+        // Mostly no part has the stream, and then all are asked: the memory brings what all filters look at meanwhile.
+        segments.iter().for_each(|segment| segment.index().prefetch_filter(hash));
+        for segment in segments.iter().rev() {
             let next = segment.ask(|index| {
                 if !index.may_have_stream(hash)? {
                     return Ok(None);

@@ -209,6 +209,13 @@ impl PartIndex {
         }
     }
 
+    /// The same for whether a stream of this hash may be there at all.
+    pub(crate) fn prefetch_filter(&self, hash: u64) {
+        if let PartIndex::Sealed(sealed) = self {
+            sealed.prefetch_filter(hash);
+        }
+    }
+
     /// Then what its list is looked for by, and the list.
     pub(crate) fn prefetch_list(&self, id: EntryId, what: Step) {
         if let PartIndex::Sealed(sealed) = self {

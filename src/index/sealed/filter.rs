@@ -42,6 +42,41 @@ pub(super) fn may_contain(file: &Checked, section: &Section, hash: u64) -> Resul
     Ok(BinaryFuse16Ref::from_dma(head, fingerprints).contains(&hash))
 }
 
+/// What a filter's fingerprints of a hash are found by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    seed: u64,
+    /// How many fingerprints a segment has, and how many there are to choose the first one from.
+    length: u32,
+    counted: u32,
+}
+
+impl Shape {
+    /// That of a filter which is there and makes sense.
+    pub(super) fn of(file: &Checked, section: &Section) -> Option<Self> {
+        let head = file.part(section, 0, HEAD_BYTES.min(section.len())).ok()?;
+        let mut fields = Fields::new(head, 0);
+        let (seed, length, _, counted) = (fields.u64()?, fields.u32()?, fields.u32()?, fields.u32()?);
+        (length > 0).then_some(Self { seed, length, counted })
+    }
+
+    /// Asks the memory for the fingerprints that are looked at for a hash. Where they are, FORMAT.md tells.
+    pub(super) fn prefetch(self, file: &Checked, section: &Section, hash: u64) {
+        let mut x = hash.wrapping_add(self.seed);
+        x = (x ^ (x >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        x = (x ^ (x >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        x ^= x >> 33;
+        let first = u64::try_from((u128::from(x) * u128::from(self.counted)) >> 64).unwrap_or_default();
+        let (length, mask) = (u64::from(self.length), u64::from(self.length) - 1);
+        for place in [first, (first + length) ^ ((x >> 18) & mask), (first + 2 * length) ^ (x & mask)] {
+            let at = HEAD_BYTES.saturating_add(usize::try_from(place).unwrap_or(0).saturating_mul(2));
+            if at < section.len() {
+                file.prefetch::<1>(section, at);
+            }
+        }
+    }
+}
+
 /// Whether the three fingerprints of any hash are among those that are there.
 ///
 /// A hash chooses one from the first `segment_count_length`, and one from each of the two segments behind it.

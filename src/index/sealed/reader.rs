@@ -2,7 +2,7 @@
 
 use super::checked::{Checked, Section};
 use super::dictionary::{Dictionary, stream_key};
-use super::filter::may_contain;
+use super::filter::{Shape, may_contain};
 use super::fingerprints::Fingerprints;
 use super::lists::{Head, Lists, PostingBlock};
 use super::table::{SLOT_BYTES, slots};
@@ -21,7 +21,7 @@ use crate::vocabulary::event::EventId;
 use crate::vocabulary::time::Timestamp;
 use crate::vocabulary::transaction::SystemRecord;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What is wrong with an index that tells of frames it does not cover.
 const OUTSIDE: &str = "a frame lies outside what is covered";
@@ -66,6 +66,8 @@ pub(crate) struct SealedIndex {
     pub(super) names: Dictionary,
     transactions: Fingerprints,
     event_ids: Fingerprints,
+    /// What the streams' filter is asked by, once it was asked; nothing where there is none.
+    stream_filter: OnceLock<Option<Shape>>,
 }
 
 /// The times of up to 256 events that follow each other.
@@ -111,6 +113,7 @@ impl SealedIndex {
             covers: covers(&header),
             file: Checked::new(bytes, segment, salt, data),
             sections,
+            stream_filter: OnceLock::new(),
         })
     }
 
@@ -316,7 +319,16 @@ impl SealedIndex {
         if self.streams.len() == 0 {
             return Ok(false);
         }
-        may_contain(&self.file, self.section(SectionKind::StreamFilter), hash)
+        let section = self.section(SectionKind::StreamFilter);
+        self.stream_filter.get_or_init(|| Shape::of(&self.file, section));
+        may_contain(&self.file, section, hash)
+    }
+
+    /// Asks the memory for what the filter looks at to tell of a stream with this hash, once it is known where that is.
+    pub(crate) fn prefetch_filter(&self, hash: u64) {
+        if let Some(Some(shape)) = self.stream_filter.get() {
+            shape.prefetch(&self.file, self.section(SectionKind::StreamFilter), hash);
+        }
     }
 
     /// The offsets of the frames whose transaction may have this id.
