@@ -39,10 +39,9 @@ fn everything_given_must_hold() {
         (&["--stream-prefix", "git-"], &|row| begins(row, "stream", "git-")),
         (&["--no-stream"], &|row| is(row, "stream", "")),
         (&["--name-prefix", "file-d"], &|row| begins(row, "name", "file-d")),
-        (
-            &["--category-prefix", "r", "--stream-prefix", "g", "--name", "file-added"],
-            &|row| begins(row, "category", "r") && begins(row, "stream", "g") && is(row, "name", "file-added"),
-        ),
+        (&["--category-prefix", "r", "--stream-prefix", "g", "--name", "file-added"], &|row| {
+            begins(row, "category", "r") && begins(row, "stream", "g") && is(row, "name", "file-added")
+        }),
     ];
     for (arguments, holds) in cases {
         let expected = picked(&rows, holds);
@@ -100,9 +99,8 @@ fn the_log_is_shown_as_it_was() {
     assert_eq!(query(&store, &["--at", text(middle, "recorded_at"), "--at-revision", "3604"]), recorded, "the older");
     assert!(query(&store, &["--at", "2001-01-01T00:00:00Z"]).is_empty());
 
-    let effective = picked(&rows, |row| {
-        time(row, "occurred_at") <= time(middle, "occurred_at") && text(row, "category") == "root"
-    });
+    let effective =
+        picked(&rows, |row| time(row, "occurred_at") <= time(middle, "occurred_at") && text(row, "category") == "root");
     assert!(!effective.is_empty());
     assert_eq!(query(&store, &["--effective", text(middle, "occurred_at"), "-c", "root"]), effective);
     let both = picked(&recorded, |row| time(row, "occurred_at") <= time(middle, "occurred_at"));
@@ -172,7 +170,10 @@ fn the_log_lists_transactions() {
     let table = run(&["log", &store, "-n", "2"]).ok();
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), 3);
-    assert!(lines[0].starts_with("REVISION  BASIS  EVENTS  RECORDED AT") && lines[1].contains(FIRST_TRANSACTION), "{table}");
+    assert!(
+        lines[0].starts_with("REVISION  BASIS  EVENTS  RECORDED AT") && lines[1].contains(FIRST_TRANSACTION),
+        "{table}"
+    );
 }
 
 #[test]

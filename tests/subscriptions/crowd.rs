@@ -54,7 +54,13 @@ impl Follower {
     }
 
     /// Follows from the first event to the last, in many lives. Gives the numbers of what it was given, and how many lives it had.
-    fn follow(self, store: &EventStore, calls: &Mutex<Option<Cancellation>>, end: &AtomicU64, seed: u64) -> (Vec<u64>, u64) {
+    fn follow(
+        self,
+        store: &EventStore,
+        calls: &Mutex<Option<Cancellation>>,
+        end: &AtomicU64,
+        seed: u64,
+    ) -> (Vec<u64>, u64) {
         let mut random = Rng::with_seed(seed);
         let (mut given, mut place, mut lives) = (Vec::new(), SequenceNumber::new(0), 0);
         let is_done = |place: SequenceNumber| place.get() >= end.load(Ordering::Acquire);

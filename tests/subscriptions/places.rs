@@ -60,8 +60,11 @@ fn the_place_is_behind_what_was_given_and_what_is_not_meant() {
         for (category, count) in [("a", 2), ("b", 300), ("a", 1), ("b", 300)] {
             publish(&store, category, "s", count);
         }
-        let subscriptions =
-            [store.category("a").subscribe(), store.stream("a", "s").subscribe(), store.subscribe(Selector::category("a"))];
+        let subscriptions = [
+            store.category("a").subscribe(),
+            store.stream("a", "s").subscribe(),
+            store.subscribe(Selector::category("a")),
+        ];
         for mut subscription in subscriptions {
             let mut places = vec![subscription.checkpoint().get()];
             while let Some(event) = subscription.try_next().unwrap() {

@@ -150,7 +150,9 @@ fn a_cancellation_keeps_no_store_open() {
 fn what_was_visible_comes_before_the_store_is_closed() {
     on_both(|store| {
         for _ in 0..150 {
-            store.append(transaction().stream("a", "s", [NewEvent::empty("n")]).stream("b", "s", [NewEvent::empty("n")])).unwrap();
+            store
+                .append(transaction().stream("a", "s", [NewEvent::empty("n")]).stream("b", "s", [NewEvent::empty("n")]))
+                .unwrap();
         }
         let [mut log, mut category, mut stream, mut selector] = all_kinds(&store);
         for _ in 0..10 {

@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex};
 use stratalog::adapters::{
     Append, Capabilities, EventCursor, SelectQuery, Stats, StorageAdapter, Ticket, TransactionCursor,
 };
-use stratalog::{
-    AppendError, Durability, Identifier, Receipt, Revision, ScanQuery, StoredEvent, StoredTransaction,
-};
+use stratalog::{AppendError, Durability, Identifier, Receipt, Revision, ScanQuery, StoredEvent, StoredTransaction};
 
 type Cursor = Result<Box<dyn EventCursor>, ReadError>;
 

@@ -33,7 +33,8 @@ fn one_that_waits_hears_of_poison() {
     for durability in [Durability::Sync, Durability::Os] {
         let (store, disk) = store(durability);
         publish(&store, 3).unwrap();
-        let subscriptions = [store.log().subscribe(), store.category("c").subscribe(), store.subscribe(Selector::name("n"))];
+        let subscriptions =
+            [store.log().subscribe(), store.category("c").subscribe(), store.subscribe(Selector::name("n"))];
         let threads = subscriptions.map(|subscription| {
             let numbers = subscription.map(|event| event.map(|event| event.sequence_number().get()));
             std::thread::spawn(move || numbers.collect::<Vec<_>>())
