@@ -18,6 +18,8 @@ fn sleeps(store: &EventStore, counts: &Arc<Counts>, mut subscription: Subscripti
         let event = subscription.next_within(FOR_EVER).unwrap().unwrap();
         (event, subscription.checkpoint())
     });
+    // So that it sleeps when the first of them wakes it.
+    thread::sleep(Duration::from_millis(50));
     for _ in 0..APPENDS {
         publish(store, "b", "s", 1);
         // So fast that who sleeps is woken by about each of them.
