@@ -2,6 +2,9 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+#[path = "cli/query.rs"]
+mod query;
+
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -340,7 +343,7 @@ fn lists_and_figures_have_two_forms() {
 #[test]
 fn reading_never_makes_a_store() {
     let (dir, store) = place();
-    for command in ["export", "read", "streams", "categories", "info", "verify"] {
+    for command in ["export", "read", "query", "log", "streams", "categories", "info", "verify"] {
         let error = run(&[command, &store]).failed(4);
         assert!(error.starts_with("stratalog: no store at "), "{error}");
         let error: Value = serde_json::from_str(&run(&[command, &store, "--json"]).failed(4)).unwrap();
@@ -367,7 +370,15 @@ fn wrong_usage_is_2_and_help_is_0() {
 #[test]
 fn a_closed_pipe_ends_quietly() {
     let (_dir, store) = sample_store();
-    for arguments in [&["export", &store][..], &["read", &store], &["read", &store, "--json"]] {
+    for arguments in [
+        &["export", &store][..],
+        &["read", &store],
+        &["read", &store, "--json"],
+        &["query", &store, "--name-prefix", "file-"],
+        &["query", &store, "--json"],
+        &["log", &store],
+        &["log", &store, "--json"],
+    ] {
         let mut child = command(arguments).spawn().unwrap();
         let mut first = String::new();
         BufReader::with_capacity(16, child.stdout.take().unwrap()).read_line(&mut first).unwrap();

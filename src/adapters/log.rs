@@ -84,6 +84,10 @@ impl StorageAdapter for LogAdapter {
         Ok(Box::new(LogCursor(self.engine.scan(query)?)))
     }
 
+    fn scan_even_closed(&self, query: &ScanQuery) -> Result<Box<dyn EventCursor>, ReadError> {
+        Ok(Box::new(LogCursor(self.engine.scan_even_closed(query)?)))
+    }
+
     fn select(&self, query: &SelectQuery) -> Result<Box<dyn EventCursor>, ReadError> {
         match query.access {
             Access::Scan => Ok(Box::new(Filtered::new(self, query)?)),
@@ -146,7 +150,20 @@ impl StorageAdapter for LogAdapter {
     }
 
     fn wait_revision(&self, revision: Revision, timeout: Duration) -> Result<Revision, ReadError> {
-        self.engine.wait_revision(revision, timeout)
+        self.engine.wait_revision(revision, timeout, &|| false)
+    }
+
+    fn wait_unless(
+        &self,
+        revision: Revision,
+        timeout: Duration,
+        is_off: &dyn Fn() -> bool,
+    ) -> Result<Revision, ReadError> {
+        self.engine.wait_revision(revision, timeout, is_off)
+    }
+
+    fn wake(&self) {
+        self.engine.wake();
     }
 
     fn wait_durable(&self, revision: Revision, timeout: Duration) -> Result<(), ReadError> {

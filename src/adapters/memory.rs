@@ -309,6 +309,15 @@ impl StorageAdapter for MemoryAdapter {
         Ok(Box::new(MemoryCursor { rest: select(&events, query).into_iter() }))
     }
 
+    fn scan_even_closed(&self, query: &ScanQuery) -> Result<Box<dyn EventCursor>, ReadError> {
+        query.check()?;
+        if reentry::is_judging() {
+            return Err(ReadError::CalledFromCondition);
+        }
+        let events = Arc::clone(&self.state.lock().events);
+        Ok(Box::new(MemoryCursor { rest: select(&events, query).into_iter() }))
+    }
+
     fn latest(&self, target: &Identifier) -> Result<Option<StoredEvent>, ReadError> {
         let mut query = ScanQuery::new(target.clone());
         (query.reverse, query.limit) = (true, Some(1));
@@ -374,6 +383,15 @@ impl StorageAdapter for MemoryAdapter {
     }
 
     fn wait_revision(&self, revision: Revision, timeout: Duration) -> Result<Revision, ReadError> {
+        self.wait_unless(revision, timeout, &|| false)
+    }
+
+    fn wait_unless(
+        &self,
+        revision: Revision,
+        timeout: Duration,
+        is_off: &dyn Fn() -> bool,
+    ) -> Result<Revision, ReadError> {
         if reentry::is_judging() {
             return Err(ReadError::CalledFromCondition);
         }
@@ -381,6 +399,9 @@ impl StorageAdapter for MemoryAdapter {
         let mut state = self.state.lock();
         loop {
             let at = Revision::new(state.revision());
+            if is_off() {
+                return Err(ReadError::Cancelled);
+            }
             if state.closed {
                 return Err(ReadError::Closed);
             }
@@ -392,6 +413,15 @@ impl StorageAdapter for MemoryAdapter {
             };
             self.grown.wait_for(&mut state, rest);
         }
+    }
+
+    fn wake(&self) {
+        // Who has asked and does not sleep yet holds the lock: it sleeps when this thread has had it. Inside a condition this
+        // thread has it already.
+        if !reentry::is_judging() {
+            drop(self.state.lock());
+        }
+        self.grown.notify_all();
     }
 
     fn stats(&self) -> Result<Stats, ReadError> {

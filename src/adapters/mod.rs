@@ -23,7 +23,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How often who waits asks whether it is to, where an adapter cannot wake it.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What an adapter can do beyond the common contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +145,15 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// [`ReadError`]; [`ReadError::PositionsNeedStream`] for positions on a scan of a log or category.
     fn scan(&self, query: &ScanQuery) -> Result<Box<dyn EventCursor>, ReadError>;
 
+    /// What [`scan`](Self::scan) gives, also when the store is closed: for a subscription, which gives what was visible before it
+    /// ends. An adapter that cannot read then refuses, as this does unless it is told better.
+    ///
+    /// # Errors
+    /// As [`scan`](Self::scan).
+    fn scan_even_closed(&self, query: &ScanQuery) -> Result<Box<dyn EventCursor>, ReadError> {
+        self.scan(query)
+    }
+
     /// A cursor over the events that a selector selects, as the log is now.
     ///
     /// An adapter without indexes looks at every event within the bounds, as this does unless it is told better.
@@ -220,6 +232,35 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     /// [`ReadError::NotReached`] after `timeout`; [`ReadError::Closed`] when the store is closed meanwhile,
     /// [`ReadError::Poisoned`] when it takes no more appends.
     fn wait_revision(&self, revision: Revision, timeout: Duration) -> Result<Revision, ReadError>;
+
+    /// [`wait_revision`](Self::wait_revision) that can be called off: ends once `is_off`, which is asked at the beginning and
+    /// after every [`wake`](Self::wake).
+    ///
+    /// An adapter whose sleepers cannot be woken asks every 20 ms, as this does unless it is told better.
+    ///
+    /// # Errors
+    /// [`ReadError::Cancelled`] when it was called off; else as [`wait_revision`](Self::wait_revision).
+    fn wait_unless(
+        &self,
+        revision: Revision,
+        timeout: Duration,
+        is_off: &dyn Fn() -> bool,
+    ) -> Result<Revision, ReadError> {
+        let begun = Instant::now();
+        loop {
+            if is_off() {
+                return Err(ReadError::Cancelled);
+            }
+            let rest = timeout.saturating_sub(begun.elapsed());
+            match self.wait_revision(revision, rest.min(ASK_AGAIN)) {
+                Err(ReadError::NotReached { .. }) if rest > ASK_AGAIN => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Has all who wait in [`wait_unless`](Self::wait_unless) ask again whether they are to. Waits for nothing itself.
+    fn wake(&self) {}
 
     /// The newest event of a target, or `None` where it has none.
     ///

@@ -39,9 +39,21 @@ impl Engine {
     /// [`ReadError`].
     pub(crate) fn scan(&self, query: &ScanQuery) -> Result<Cursor, ReadError> {
         query.check()?;
-        let snapshot = self.snapshot()?;
+        Ok(self.scan_of(query, self.snapshot()?))
+    }
+
+    /// Begins a scan of what readers saw last, if the store is closed, for who followed the log until then; else of what they see.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub(crate) fn scan_even_closed(&self, query: &ScanQuery) -> Result<Cursor, ReadError> {
+        query.check()?;
+        Ok(self.scan_of(query, self.snapshot_even_closed()?))
+    }
+
+    fn scan_of(&self, query: &ScanQuery, snapshot: Snapshot) -> Cursor {
         let source = Source::Target(Numbers::new(query, &snapshot, self.hash_seed));
-        Ok(self.cursor(snapshot, source, query.limit))
+        self.cursor(snapshot, source, query.limit)
     }
 
     /// Begins a query by a selector.

@@ -28,14 +28,23 @@ impl Engine {
         self.sync_visible().map(Revision::new)
     }
 
-    /// Waits until readers see so many events, and says how many they see.
+    /// Waits until readers see so many events, and says how many they see. Called off by `is_off`, which is asked again after
+    /// every [`wake`](Self::wake).
     ///
     /// # Errors
-    /// [`ReadError::NotReached`], [`ReadError::Poisoned`], [`ReadError::Closed`].
-    pub(crate) fn wait_revision(&self, revision: Revision, timeout: Duration) -> Result<Revision, ReadError> {
+    /// [`ReadError::NotReached`], [`ReadError::Poisoned`], [`ReadError::Closed`], [`ReadError::Cancelled`].
+    pub(crate) fn wait_revision(
+        &self,
+        revision: Revision,
+        timeout: Duration,
+        is_off: &dyn Fn() -> bool,
+    ) -> Result<Revision, ReadError> {
         let begun = Instant::now();
         loop {
             self.admit_read()?;
+            if is_off() {
+                return Err(ReadError::Cancelled);
+            }
             // Poison is looked for first and believed last: what is visible is, whatever failed later.
             let poison = self.poison();
             let at = Revision::new(self.revision());
@@ -48,9 +57,14 @@ impl Engine {
             let Some(rest) = timeout.checked_sub(begun.elapsed()).filter(|rest| !rest.is_zero()) else {
                 return Err(ReadError::NotReached { at, wanted: revision });
             };
-            let is_over = || self.closed.load(Ordering::Acquire) || self.poison().is_some();
+            let is_over = || self.closed.load(Ordering::Acquire) || self.poison().is_some() || is_off();
             self.watch.sleep(rest.min(LOOK_AROUND), || self.revision() >= revision.get() || is_over());
         }
+    }
+
+    /// Has all who wait for more events look again whether they are to.
+    pub(crate) fn wake(&self) {
+        self.watch.tell();
     }
 
     /// Waits until the log is durable up to `revision`.

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::live::LiveSegment;
 use crate::vocabulary::error::ReadError;
+use crate::vocabulary::reentry;
 use std::sync::Arc;
 
 /// The log as it was at one moment.
@@ -20,8 +21,24 @@ impl Engine {
     /// [`ReadError::Closed`], [`ReadError::CalledFromCondition`].
     pub(super) fn snapshot(&self) -> Result<Snapshot, ReadError> {
         self.admit_read()?;
+        Ok(self.take_snapshot())
+    }
+
+    /// The log as readers see it now, or saw it last where the store is closed. What was published stays mapped as long as anyone
+    /// has it, so it can be read still.
+    ///
+    /// # Errors
+    /// [`ReadError::CalledFromCondition`].
+    pub(super) fn snapshot_even_closed(&self) -> Result<Snapshot, ReadError> {
+        if reentry::is_judging() {
+            return Err(ReadError::CalledFromCondition);
+        }
+        Ok(self.take_snapshot())
+    }
+
+    fn take_snapshot(&self) -> Snapshot {
         let (revision, segments) = self.horizon.snapshot();
-        Ok(Snapshot { revision, segments })
+        Snapshot { revision, segments }
     }
 }
 

@@ -88,6 +88,39 @@ mod loom_models {
         }
     }
 
+    /// One sleeps until it is called off, which says nothing of the log: it does not sleep for ever.
+    fn call_off(flaw: Flaw) {
+        let shared = Arc::new((AtomicBool::new(false), Watch::default()));
+        let sleeper = {
+            let shared = Arc::clone(&shared);
+            loom::thread::spawn(move || {
+                let (off, watch) = &*shared;
+                while !off.load(Ordering::Acquire) {
+                    if flaw == Some("not asked once more") {
+                        watch.sleep(Duration::MAX, || false);
+                    } else {
+                        watch.sleep(Duration::MAX, || off.load(Ordering::Acquire));
+                    }
+                }
+            })
+        };
+        let (off, watch) = &*shared;
+        if flaw == Some("told before it is off") {
+            watch.tell();
+        }
+        off.store(true, Ordering::Release);
+        if flaw != Some("told before it is off") {
+            watch.tell();
+        }
+        sleeper.join().unwrap();
+    }
+
+    #[test]
+    fn loom_call_off() {
+        let flaws = &["not asked once more", "told before it is off"];
+        Proof { name: "call off", model: call_off, flaws, files: &[], spared: &[] }.run();
+    }
+
     #[test]
     fn loom_grow_and_sleep() {
         Proof {

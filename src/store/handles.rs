@@ -1,6 +1,7 @@
 //! The three handles: a log, a category, a stream. Each is a name and a store; none holds anything open.
 
-use super::{EventStore, Scan, ScanIter};
+use super::subscription::Wanted;
+use super::{EventStore, Scan, ScanIter, Subscription};
 use crate::adapters::{Append, AppendPart};
 use crate::vocabulary::append::StreamHint;
 use crate::vocabulary::attributes::{AttributeValue, Attributes};
@@ -84,6 +85,11 @@ macro_rules! reads {
             /// A scan, oldest first, of everything: narrow it, then iterate over it or visit it.
             pub fn scan(&self) -> Scan {
                 self.store.scan(ScanQuery::new(self.$field.clone()))
+            }
+
+            /// A subscription, from the first event on: to those there are, and then to those that come.
+            pub fn subscribe(&self) -> Subscription {
+                self.store.follow(Wanted::Of(self.$field.clone().into()))
             }
 
             /// All events, in order, in memory. Prefer [`scan`](Self::scan) for more than fits there.

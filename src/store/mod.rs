@@ -3,10 +3,12 @@
 mod handles;
 mod retry;
 mod scan;
+mod subscription;
 
 pub use handles::{EventCategory, EventLog, EventStream};
 pub use retry::retry_on_conflict;
 pub use scan::{Scan, ScanIter, Visit};
+pub use subscription::{Cancellation, Subscription};
 
 use crate::adapters::log::LogAdapter;
 use crate::adapters::memory::MemoryAdapter;
@@ -18,6 +20,7 @@ use crate::vocabulary::number::Revision;
 use crate::vocabulary::options::{Durability, Options};
 use crate::vocabulary::payload::{Codec, Payload, PayloadError};
 use crate::vocabulary::query::ScanQuery;
+use crate::vocabulary::selector::Selector;
 use crate::vocabulary::ticket::Ticket;
 use crate::vocabulary::time::{Clock, SystemClock, Timestamp};
 use crate::vocabulary::transaction::{Receipt, StoredTransaction, Transaction};
@@ -27,6 +30,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use subscription::Wanted;
 
 /// An event store: append events to streams under conditions, read them back in order.
 ///
@@ -125,6 +129,12 @@ impl EventStore {
     #[must_use]
     pub fn stream(&self, category: impl Into<Arc<str>>, stream: impl Into<Arc<str>>) -> EventStream {
         EventStream::new(self.clone(), Stream::new(category, stream))
+    }
+
+    /// A subscription to the events that a selector selects: those there are, and then those that come. Those of a category or
+    /// stream alone are found faster by the subscriptions of their handles.
+    pub fn subscribe(&self, selector: impl Into<Selector>) -> Subscription {
+        self.follow(Wanted::Selected(selector.into()))
     }
 
     /// A new event with a typed payload in the store's codec ([`Options::codec`](crate::Options::codec)), observed now by the
@@ -323,5 +333,9 @@ impl EventStore {
 
     fn scan(&self, query: ScanQuery) -> Scan {
         Scan::new(Arc::clone(&self.shared.adapter), query)
+    }
+
+    fn follow(&self, wanted: Wanted) -> Subscription {
+        Subscription::new(Arc::clone(&self.shared.adapter), wanted)
     }
 }

@@ -298,6 +298,9 @@ pub enum ReadError {
     /// The store is closed.
     #[error("the store is closed")]
     Closed,
+    /// Waiting for more events was called off, as [`Cancellation::cancel`](crate::Cancellation::cancel) does.
+    #[error("waiting for more events was called off")]
+    Cancelled,
     /// The store refuses appends, and what was waited for will not come.
     #[error("waited for revision {wanted}, which will not come: {cause}")]
     Poisoned {
@@ -327,7 +330,7 @@ impl ReadError {
             | Self::Limit(_)
             | Self::CalledFromCondition => Retry::Never,
             Self::Closed | Self::Poisoned { .. } => Retry::AfterReopen,
-            Self::Io(_) | Self::NotReached { .. } | Self::TimedOut { .. } => Retry::Safe,
+            Self::Io(_) | Self::Cancelled | Self::NotReached { .. } | Self::TimedOut { .. } => Retry::Safe,
         }
     }
 }

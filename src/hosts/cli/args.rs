@@ -28,6 +28,11 @@ pub(crate) enum Command {
     Append(AppendArgs),
     /// Show events
     Read(ReadArgs),
+    /// Show the events that are meant, by category, stream and name, as the log is or was
+    #[command(after_help = QUERY_HELP)]
+    Query(QueryArgs),
+    /// Show the transactions
+    Log(LogArgs),
     /// List the streams
     Streams(StreamsArgs),
     /// List the categories
@@ -55,6 +60,14 @@ lines without a transaction. After a crash, import again, or faster: with --resu
 transaction that is there.
 
 A bad line ends the import. Whole transactions before it stay in the store; nothing of its own does.";
+
+const QUERY_HELP: &str = "\
+Everything given must hold of an event. Names are compared byte by byte. Without any, all events are meant.
+
+--at-revision and --at choose the log as it was; with both, the older. A revision inside a transaction is that of the whole \
+transaction. --effective chooses among the events of that log, and not their order, which is that of the log.
+
+--explain says behind the events how they were found and what was looked at for it; with --json as one object on stderr.";
 
 const SALVAGE_HELP: &str = "\
 Events keep their ids, times and content, transactions their ids. Behind a gap they get new sequence numbers and positions, \
@@ -191,6 +204,63 @@ pub(crate) struct ReadArgs {
     #[arg(long, short)]
     pub(crate) reverse: bool,
     /// At most so many events
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// The store's directory
+    pub(crate) store: PathBuf,
+    /// Only events of this category
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) category: Option<String>,
+    /// Only events of categories whose names begin so
+    #[arg(long, value_name = "PREFIX", conflicts_with = "category")]
+    pub(crate) category_prefix: Option<String>,
+    /// Only events of streams of this name, in any category
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) stream: Option<String>,
+    /// Only events of streams whose names begin so; never those without a stream
+    #[arg(long, value_name = "PREFIX", conflicts_with = "stream")]
+    pub(crate) stream_prefix: Option<String>,
+    /// Only events without a stream, which are those of the streams named ""
+    #[arg(long, conflicts_with_all = ["stream", "stream_prefix"])]
+    pub(crate) no_stream: bool,
+    /// Only events of this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Only events whose names begin so
+    #[arg(long, value_name = "PREFIX", conflicts_with = "name")]
+    pub(crate) name_prefix: Option<String>,
+    /// The log as it was at this revision
+    #[arg(long, value_name = "N")]
+    pub(crate) at_revision: Option<u64>,
+    /// The log as it was at this time, RFC 3339: with what was recorded then or before
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<Timestamp>,
+    /// Only events that occurred then or before, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(crate) effective: Option<Timestamp>,
+    /// Newest first
+    #[arg(long, short)]
+    pub(crate) reverse: bool,
+    /// At most so many events
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Say how the events were found
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// The store's directory
+    pub(crate) store: PathBuf,
+    /// From the transaction on that this revision stands in
+    #[arg(long, value_name = "N")]
+    pub(crate) from: Option<u64>,
+    /// At most so many transactions
     #[arg(long, short = 'n', value_name = "N")]
     pub(crate) limit: Option<u64>,
 }

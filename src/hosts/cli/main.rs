@@ -8,8 +8,10 @@ mod export;
 mod import;
 mod info;
 mod input;
+mod log;
 mod open;
 mod output;
+mod query;
 mod read;
 mod salvage;
 mod verify;
@@ -44,6 +46,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Export(arguments) => export::run(&arguments, &mut out),
         Command::Append(arguments) => append::run(arguments, &mut out),
         Command::Read(arguments) => read::run(arguments, &mut out),
+        Command::Query(arguments) => query::run(&arguments, &mut out),
+        Command::Log(arguments) => log::run(&arguments, &mut out),
         Command::Streams(arguments) => info::streams(&arguments, &mut out),
         Command::Categories(arguments) => info::categories(&arguments, &mut out),
         Command::Info(arguments) => info::info(&arguments, &mut out),

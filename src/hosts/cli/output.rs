@@ -69,6 +69,12 @@ impl Output {
     }
 }
 
+/// Writes a JSON value that is no result to stderr, behind the results so far.
+pub(crate) fn aside(value: &serde_json::Value, out: &mut Output) -> Result<(), Failure> {
+    out.flush()?;
+    Ok(writeln!(io::stderr(), "{value}")?)
+}
+
 /// Writes a failure to stderr: one line, or one JSON object.
 pub(crate) fn report(failure: &Failure, json: bool) {
     let text = if json { failure.to_json().to_string() } else { format!("stratalog: {}", plain(&failure.message)) };

@@ -6,17 +6,17 @@ use crate::open;
 use crate::output::{Output, Table, plain};
 use std::ops::ControlFlow;
 use stratalog::hosts::lines::{self, Form};
-use stratalog::{Attributes, EventRef, EventStore, PayloadKind, Scan, SequenceNumber, StoredEvent};
+use stratalog::{Attributes, EventRef, EventStore, PayloadKind, ReadError, Scan, SequenceNumber, StoredEvent};
 
 /// Rows that make one table: columns are as wide as these need, so that reading does not wait for the end.
 const ROWS: usize = 512;
-/// Characters of a payload that a row shows.
+/// Characters of a payload, or of anything else that may be long, that a row shows.
 const PREVIEW: usize = 72;
 
 pub(crate) fn run(arguments: ReadArgs, out: &mut Output) -> Result<(), Failure> {
     let store = open::for_reading(&arguments.store)?;
     let scan = scan(&store, arguments);
-    if out.json { as_json(scan, out) } else { as_table(scan, out) }
+    if out.json { as_json(|visitor| scan.visit(visitor), out) } else { as_table(scan.into_iter(), out) }
 }
 
 fn scan(store: &EventStore, arguments: ReadArgs) -> Scan {
@@ -40,10 +40,14 @@ fn scan(store: &EventStore, arguments: ReadArgs) -> Scan {
     }
 }
 
-fn as_json(scan: Scan, out: &mut Output) -> Result<(), Failure> {
+/// Writes events as JSON, one a line: those that `lend` lends to a visitor.
+pub(crate) fn as_json(
+    lend: impl FnOnce(&mut dyn FnMut(&EventRef<'_>) -> ControlFlow<()>) -> Result<(), ReadError>,
+    out: &mut Output,
+) -> Result<(), Failure> {
     let mut line = Vec::new();
     let mut outcome = Ok(());
-    scan.visit(|event| {
+    lend(&mut |event| {
         line.clear();
         outcome = lines::write(event, &Attributes::new(), Form::Read, &mut line).map_err(Failure::from);
         if outcome.is_ok() {
@@ -55,24 +59,40 @@ fn as_json(scan: Scan, out: &mut Output) -> Result<(), Failure> {
     outcome
 }
 
-fn as_table(scan: Scan, out: &mut Output) -> Result<(), Failure> {
-    let mut table = Table::new(COLUMNS);
+/// Writes events as a table with a head; nothing where there are none.
+pub(crate) fn as_table(
+    events: impl Iterator<Item = Result<StoredEvent, ReadError>>,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    as_rows(HEAD, COLUMNS, events, |event| row(&event.as_ref()), out)
+}
+
+/// Writes what comes as rows of a table with a head; nothing where nothing comes.
+pub(crate) fn as_rows<T, const N: usize>(
+    head: [&str; N],
+    columns: &'static [bool],
+    items: impl Iterator<Item = Result<T, ReadError>>,
+    row: impl Fn(&T) -> [String; N],
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let mut table = Table::new(columns);
     let mut rows = Vec::new();
-    let mut events = scan.into_iter().peekable();
-    if events.peek().is_some() {
-        let head = HEAD.map(str::to_owned);
+    let mut items = items.peekable();
+    if items.peek().is_some() {
+        let head = head.map(str::to_owned);
         table.fit(&head);
         rows.push(head);
     }
-    while events.peek().is_some() {
+    let mut is_head = true;
+    while items.peek().is_some() {
         let mut failed = None;
-        for event in events.by_ref().take(ROWS) {
-            match event {
-                Ok(event) => rows.push(row(&event.as_ref())),
+        for item in items.by_ref().take(ROWS) {
+            match item {
+                Ok(item) => rows.push(row(&item)),
                 Err(error) => failed = Some(error),
             }
         }
-        show(&mut table, &mut rows, out)?;
+        show(&mut table, &mut rows, std::mem::take(&mut is_head), out)?;
         if let Some(error) = failed {
             return Err(error.into());
         }
@@ -100,14 +120,20 @@ pub(crate) fn row(event: &EventRef<'_>) -> [String; 6] {
 pub(crate) fn table(events: &[StoredEvent], out: &mut Output) -> Result<(), Failure> {
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(events.iter().map(|event| row(&event.as_ref())));
-    show(&mut Table::new(COLUMNS), &mut rows, out)
+    show(&mut Table::new(COLUMNS), &mut rows, true, out)
 }
 
-fn show(table: &mut Table, rows: &mut Vec<[String; 6]>, out: &mut Output) -> Result<(), Failure> {
+/// Writes rows, the first of which may be the table's head.
+fn show<const N: usize>(
+    table: &mut Table,
+    rows: &mut Vec<[String; N]>,
+    is_head: bool,
+    out: &mut Output,
+) -> Result<(), Failure> {
     rows.iter().for_each(|row| table.fit(row));
-    for row in rows.drain(..) {
+    for (index, row) in rows.drain(..).enumerate() {
         let line = table.row(&row);
-        let line = if row[0] == HEAD[0] { out.faint(&line) } else { line };
+        let line = if is_head && index == 0 { out.faint(&line) } else { line };
         out.line(line)?;
     }
     Ok(())
@@ -126,7 +152,12 @@ fn preview(event: &EventRef<'_>) -> String {
         PayloadKind::Binary => return format!("({} bytes)", payload.bytes().len()),
         _ => String::from_utf8_lossy(start).into_owned(),
     };
-    let shown = plain(&text);
+    cut(&text)
+}
+
+/// The start of a text, as a row of a table shows it.
+pub(crate) fn cut(text: &str) -> String {
+    let shown = plain(text);
     match shown.char_indices().nth(PREVIEW) {
         Some((end, _)) => format!("{}…", shown.get(..end).unwrap_or_default()),
         None => shown,

@@ -32,7 +32,7 @@ mod parse;
 mod write;
 
 pub use parse::parse;
-pub use write::{Form, write};
+pub use write::{Form, write, write_transaction};
 
 use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::event::NewEvent;

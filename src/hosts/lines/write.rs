@@ -4,6 +4,7 @@ use crate::vocabulary::attributes::{AttributeValue, Attributes};
 use crate::vocabulary::event::EventRef;
 use crate::vocabulary::payload::{PayloadError, PayloadKind, PayloadRef};
 use crate::vocabulary::time::Timestamp;
+use crate::vocabulary::transaction::StoredTransaction;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
@@ -36,6 +37,22 @@ pub fn write(
         out.truncate(start);
     }
     written
+}
+
+/// Writes what a transaction is, without its events, as one line without a line break, at the end of `out`: its revisions, how
+/// many events it has, when it was recorded, its id as `transaction`, and its attributes. Not for import.
+pub fn write_transaction(transaction: &StoredTransaction, out: &mut Vec<u8>) {
+    let mut writer = Writer { out, first: true };
+    writer.out.push(b'{');
+    writer.put("revision", &transaction.revision());
+    writer.put("basis", &transaction.basis());
+    writer.put("events", &transaction.events().len());
+    writer.time("recorded_at", transaction.recorded_at());
+    if let Some(id) = transaction.id() {
+        writer.put("transaction", id);
+    }
+    writer.attributes("attributes", transaction.attributes());
+    writer.out.push(b'}');
 }
 
 /// Puts members into an object.
