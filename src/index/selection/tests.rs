@@ -176,7 +176,7 @@ fn two_dense_sides_without_a_common_event_are_leapt_through() {
         for reverse in [false, true] {
             let mut effort = Effort::default();
             let bounds = Bounds { ordinals: 0..10_000, reverse, exact: true };
-            assert_eq!(found(&selector, index, &bounds, &mut effort).0, []);
+            assert!(found(&selector, index, &bounds, &mut effort).0.is_empty());
             assert!(effort.entries >= 5_000 && effort.entries < 25_000, "{effort:?}");
         }
     }
