@@ -33,12 +33,15 @@
 //! - **Which events**: [`Selector`], by category, stream and name; [`SelectorTemplate`] with parameters; [`AppendCondition`]s
 //!   say what must hold of the latest event selected ([`must_exist`], [`must_not_exist`], [`unchanged_since`], [`at_revision`]).
 //! - **Reading**: [`Scan`] gives [`StoredEvent`]s to keep, or lends [`EventRef`]s that copy nothing.
-//! - **Following**: a [`Subscription`] to a log, category, stream or selector gives what there is and then what comes, blocking or
-//!   not; a [`Cancellation`] calls it off.
+//! - **Following**: a [`Subscription`] to a log, category, stream or selector gives what there is and then what comes. It
+//!   waits as long as it takes, for a while, or not at all; a [`Cancellation`] calls it off.
 //! - **State**: [`Projector`] from functions, [`Project`] for structs, the [`Projection`] they give, [`Upcasters`] for payloads
 //!   of older schema versions.
-//! - **Databases**: what one takes and gives, [`ProspectiveEvent`] and [`Event`], and why it refuses, [`TransactionError`]; as
-//!   other systems say it, [`CloudEvent`].
+//! - **Databases**: a [`Catalog`] of them; the live [`Database`], which takes a [`Proposal`] of [`ProspectiveEvent`]s, or says
+//!   why not ([`TransactionError`]); and the [`DatabaseAt`] that it was at any time, is, or would be, whose [`Query`] gives
+//!   [`Event`]s. As other systems say them: [`CloudEvent`].
+//! - **State views and state changes**: [`StateView`] and [`StateChange`] for your code; [`ViewDefinition`],
+//!   [`ChangeDefinition`] and [`StateChangeRequest`] to register and call it; [`DatabaseReader`], which is what it sees.
 //! - **Numbers**: [`SequenceNumber`] in the log, [`Position`] in the stream, [`Revision`] for how many events there are.
 //! - **Times**: [`Timestamp`], and the [`Clock`]s that tell it.
 //! - **Opening**: [`Options`], [`Durability`], [`Limits`].
@@ -74,7 +77,14 @@ pub use engine::{
     verify,
 };
 pub use state::{
-    Applied, HandlerOutcome, IntoEventResult, MissingHandler, Project, Projection, Projector, TypedEvent, Upcasters,
+    AnyStateChange, AnyStateView, ChangeDefinition, Command, ContentCodec, DatabaseReader, DecideFailure, DecideResult,
+    Decision, EventQuery, Executed, FromCommand, Json, KeptViews, Maintenance, MessagePack, QueryRange,
+    QueryTemporality, RefreshedViews, RegisteredChange, RegisteredView, RenderedView, StateChange, StateChangeMetadata,
+    StateChangeRequest, StateView, ViewDefinition, ViewFold, ViewParameters, ViewState,
+};
+pub use state::{
+    Applied, Catalog, CatalogOptions, Database, DatabaseAt, HandlerOutcome, IntoEventResult, MissingHandler, Project,
+    Projection, Projector, Query, QueryIter, TransactionDetail, TransactionSummary, TypedEvent, Upcasters,
 };
 pub use store::{
     Cancellation, EventCategory, EventLog, EventStore, EventStream, Scan, ScanIter, Subscription, Visit,
@@ -91,16 +101,21 @@ pub use vocabulary::cloud_event::{
 pub use vocabulary::condition::{
     Condition, ExpectedPosition, IntoCondition, UnmetCondition, position_is, stream_exists, stream_is_empty,
 };
+pub use vocabulary::database_error::DatabaseError;
 pub use vocabulary::database_event::{Event, NoCloudEvent};
 pub use vocabulary::error::{
     AppendError, Corruption, Error, IoFailure, LimitExceeded, LimitedThing, OpenError, ProjectionError, ReadError,
     Result, Retry,
 };
 pub use vocabulary::event::{EventId, EventRef, NewEvent, StoredEvent};
+pub use vocabulary::function_error::{
+    CommandParseError, EvolveError, ExecuteError, RegisterError, StateChangeError, ViewError,
+};
 pub use vocabulary::identifier::{Category, Identifier, Log, Stream};
 pub use vocabulary::number::{Position, Revision, SequenceNumber};
 pub use vocabulary::options::{Durability, Limits, OpenMode, Options};
 pub use vocabulary::payload::{Codec, Data, Payload, PayloadError, PayloadKind, PayloadRef};
+pub use vocabulary::proposal::Proposal;
 pub use vocabulary::prospective_event::{EventFault, ProspectiveEvent};
 pub use vocabulary::query::ScanQuery;
 pub use vocabulary::select_query::{Access, Explanation, SelectQuery};

@@ -13,6 +13,7 @@ use crate::vocabulary::number::Revision;
 use crate::vocabulary::options::{Durability, Options};
 use crate::vocabulary::query::ScanQuery;
 use crate::vocabulary::selector::EventField;
+use crate::vocabulary::time::Timestamp;
 use bytes::Bytes;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -100,6 +101,10 @@ impl StorageAdapter for LogAdapter {
 
     fn names_at(&self, field: EventField, at: Revision) -> Result<Vec<String>, ReadError> {
         self.engine.names_at(field, at)
+    }
+
+    fn revision_at(&self, time: Timestamp) -> Result<Revision, ReadError> {
+        self.engine.revision_at(time)
     }
 
     fn latest(&self, target: &Identifier) -> Result<Option<StoredEvent>, ReadError> {

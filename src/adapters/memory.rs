@@ -1,5 +1,7 @@
 //! The memory adapter: slow, obvious, the reference that every other adapter must agree with.
 
+mod cursor;
+
 use super::{Append, Capabilities, EventCursor, Stats, StorageAdapter, Ticket, TransactionCursor};
 use crate::format::{digest, event_id::IdSeed};
 use crate::vocabulary::append;
@@ -16,6 +18,7 @@ use crate::vocabulary::selector::Selector;
 use crate::vocabulary::time::{Clock, Timestamp};
 use crate::vocabulary::transaction::{Receipt, StoredTransaction, SystemRecord};
 use bytes::Bytes;
+use cursor::{MemoryCursor, MemoryTransactions, select};
 use parking_lot::{Condvar, Mutex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -487,52 +490,5 @@ impl MemoryAdapter {
             transaction_first: basis,
             transaction_count: count,
         })
-    }
-}
-
-/// The events that a query asks for, in its order.
-fn select(events: &[StoredEvent], query: &ScanQuery) -> Vec<StoredEvent> {
-    let range = query.range(events.len() as u64);
-    let positions = query.positions();
-    let wanted = |event: &&StoredEvent| {
-        range.contains(&event.sequence_number().get())
-            && positions.contains(&event.position().get())
-            && match &query.target {
-                Identifier::Log(_) => true,
-                Identifier::Category(category) => event.category() == category.category(),
-                Identifier::Stream(stream) => {
-                    event.category() == stream.category() && event.stream() == stream.stream()
-                }
-            }
-    };
-    let limit = usize::try_from(query.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-    if query.reverse {
-        events.iter().rev().filter(wanted).take(limit).cloned().collect()
-    } else {
-        events.iter().filter(wanted).take(limit).cloned().collect()
-    }
-}
-
-struct MemoryCursor {
-    rest: std::vec::IntoIter<StoredEvent>,
-}
-
-impl EventCursor for MemoryCursor {
-    fn next_batch(&mut self, batch: &mut Vec<StoredEvent>) -> Result<(), ReadError> {
-        batch.extend(self.rest.by_ref().take(256));
-        Ok(())
-    }
-}
-
-struct MemoryTransactions {
-    transactions: Arc<Vec<StoredTransaction>>,
-    next: usize,
-}
-
-impl TransactionCursor for MemoryTransactions {
-    fn next_transaction(&mut self) -> Result<Option<StoredTransaction>, ReadError> {
-        let transaction = self.transactions.get(self.next).cloned();
-        self.next += 1;
-        Ok(transaction)
     }
 }

@@ -192,7 +192,8 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
         let query = ScanQuery { at: Some(at), ..ScanQuery::default() };
         self.scan(&query)?.visit(&mut |event| {
             let name = event.field(field);
-            if !names.contains(name) && !(field == EventField::Stream && name.is_empty()) {
+            let is_none = field == EventField::Stream && name.is_empty();
+            if !is_none && !names.contains(name) {
                 names.insert(name.to_owned());
             }
             ControlFlow::Continue(())

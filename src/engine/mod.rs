@@ -51,6 +51,7 @@ mod selected;
 mod snapshot;
 mod source;
 mod threads;
+mod times;
 #[cfg(test)]
 mod unfiled_tests;
 mod verbatim;
@@ -61,7 +62,7 @@ mod watch;
 pub(crate) use by_hand::Staged;
 pub(crate) use cursor::Cursor;
 pub(crate) use frames::FrameWalk;
-pub(crate) use open::open;
+pub(crate) use open::{make_durable_directory, open};
 #[cfg(feature = "testing")]
 pub(crate) use open::{open_on, open_without_chores};
 #[cfg(feature = "testing")]

@@ -118,7 +118,7 @@ fn prepare_directory(path: &Path, options: &Options) -> Result<(), OpenError> {
 /// Makes the directory and all above it that are missing, and syncs every directory that holds a new name: names must survive a
 /// power cut before anything in the directory is promised. The one right above is synced in any case: who made it before may have
 /// been cut short.
-fn make_durable_directory(path: &Path) -> Result<(), OpenError> {
+pub(crate) fn make_durable_directory(path: &Path) -> Result<(), OpenError> {
     let failed = |doing: &'static str, at: &Path| {
         let at = at.to_owned();
         move |error| OpenError::from(IoFailure::new(doing, at, error))

@@ -9,6 +9,7 @@ use crate::vocabulary::select_query::Explanation;
 
 /// Where a cursor's events come from.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most cursors read a target, and are not to cost one more allocation")]
 pub(super) enum Source {
     Target(Numbers),
     Selector(Box<Selected>),

@@ -420,7 +420,7 @@ impl HotIndex {
     }
 
     /// Category and stream of all streams with an event below `sequence_number`.
-    #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "as above"))]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn all_streams(&self, sequence_number: u64) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.labels_below(&self.streams, sequence_number).filter_map(|label| {
             let category = self.categories.label(label.owner())?;

@@ -176,6 +176,22 @@ impl PartIndex {
         Ok(is_later.then(|| start..start.saturating_add(EVENTS_A_TIME)))
     }
 
+    /// When the first event was recorded, where a file tells.
+    pub(crate) fn first_recorded_at(&self) -> Option<Timestamp> {
+        match self {
+            PartIndex::Hot(_) => None,
+            PartIndex::Sealed(sealed) => sealed.covers().first_recorded_at,
+        }
+    }
+
+    /// Where the events that were recorded before a time end, where a file tells: behind one of these ordinals, or before the
+    /// first of them.
+    pub(crate) fn recorded_before(&self, time: Timestamp) -> Result<Option<Range<u32>>, Damaged> {
+        let PartIndex::Sealed(sealed) = self else { return Ok(None) };
+        let start = sealed.first_recorded_at_or_after(time)?;
+        Ok(Some(start..start.saturating_add(EVENTS_A_TIME).min(sealed.covers().count)))
+    }
+
     /// Whether a stream with this hash may have events here; `false` is for sure. Of what is in memory the answer is to look.
     pub(crate) fn may_have_stream(&self, hash: u64) -> Result<bool, Damaged> {
         match self {

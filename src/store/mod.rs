@@ -22,7 +22,7 @@ use crate::vocabulary::payload::{Codec, Payload, PayloadError};
 use crate::vocabulary::query::ScanQuery;
 use crate::vocabulary::selector::Selector;
 use crate::vocabulary::ticket::Ticket;
-use crate::vocabulary::time::{Clock, SystemClock};
+use crate::vocabulary::time::{Clock, SystemClock, Timestamp};
 use crate::vocabulary::transaction::{Receipt, StoredTransaction, Transaction};
 use bytes::Bytes;
 use serde::Serialize;
@@ -324,6 +324,11 @@ impl EventStore {
     /// forked child, whose parent still has the store.
     pub fn close(&self) -> Result<(), AppendError> {
         self.shared.adapter.close()
+    }
+
+    /// The time by the store's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
     }
 
     fn scan(&self, query: ScanQuery) -> Scan {

@@ -5,8 +5,10 @@ pub use super::limit::{LimitExceeded, LimitedThing};
 use super::append_condition::{AppendConditionError, UnmetAppendCondition};
 use super::cloud_event::{CloudEventError, InvalidBatch, InvalidSource};
 use super::condition::UnmetCondition;
+use super::database_error::DatabaseError;
 use super::database_event::NoCloudEvent;
 use super::event::EventId;
+use super::function_error::{CommandParseError, ExecuteError, RegisterError, ViewError};
 use super::number::{Revision, SequenceNumber};
 use super::payload::PayloadError;
 use super::selector::{BindError, SelectorError};
@@ -502,6 +504,21 @@ pub enum Error {
     /// A transaction was refused by a database.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
+    /// A database refused, or could not be had.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A state view could not be rendered.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// A state change was not carried out.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// A state view or state change could not be registered.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+    /// A command could not be read.
+    #[error(transparent)]
+    Command(#[from] CommandParseError),
     /// Something is no CloudEvent.
     #[error(transparent)]
     CloudEvent(#[from] CloudEventError),
@@ -522,12 +539,16 @@ impl Error {
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Append(error) if error.is_conflict())
             || matches!(self, Self::Transaction(TransactionError::UnmetConditions(_)))
+            || matches!(self, Self::Database(error) if error.is_conflict())
+            || matches!(self, Self::Execute(error) if error.is_conflict())
     }
 
     /// Whether an append may or may not have happened.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Append(error) if error.is_unknown())
+            || matches!(self, Self::Database(error) if error.is_unknown())
+            || matches!(self, Self::Execute(ExecuteError::Database(error)) if error.is_unknown())
     }
 
     /// Whether the store takes no more appends until it is reopened.
@@ -539,6 +560,9 @@ impl Error {
                 Self::Read(ReadError::Poisoned { .. })
                     | Self::Projection(ProjectionError::Read(ReadError::Poisoned { .. }))
             )
+            || matches!(self, Self::Database(error) if error.is_poisoned())
+            || matches!(self, Self::Execute(ExecuteError::Database(error)) if error.is_poisoned())
+            || matches!(self, Self::View(ViewError::Database(error)) if error.is_poisoned())
     }
 
     /// Whether a retry is safe, and what it takes.
@@ -558,8 +582,13 @@ impl Error {
             | Self::CloudEvent(_)
             | Self::Batch(_)
             | Self::NoCloudEvent(_)
-            | Self::Source(_) => Retry::Never,
+            | Self::Source(_)
+            | Self::Register(_)
+            | Self::Command(_) => Retry::Never,
             Self::Transaction(error) => error.retry(),
+            Self::Database(error) => error.retry(),
+            Self::View(error) => error.retry(),
+            Self::Execute(error) => error.retry(),
         }
     }
 }

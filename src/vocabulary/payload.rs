@@ -338,7 +338,8 @@ enum Form {
     Json,
 }
 
-fn media_type(content_type: &str) -> &str {
+/// A content type without its parameters.
+pub(crate) fn media_type(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
 
@@ -349,7 +350,8 @@ pub(crate) fn is_json(content_type: &str) -> bool {
     end.is_some_and(|end| ["/json", "+json"].iter().any(|known| end.eq_ignore_ascii_case(known)))
 }
 
-fn is_message_pack(content_type: &str) -> bool {
+/// Whether a content type says MessagePack, whatever its parameters.
+pub(crate) fn is_message_pack(content_type: &str) -> bool {
     let media = media_type(content_type);
     ["application/msgpack", "application/x-msgpack", "application/vnd.msgpack"]
         .iter()

@@ -4,6 +4,7 @@ use super::attributes::{AttributeValue, Attributes};
 use super::cloud_event::{self, AttributeFault, CloudEvent, CloudEventError};
 use super::event::{EventId, NewEvent};
 use super::identifier::Stream;
+use super::limit::LimitExceeded;
 use super::payload::{Codec, Payload, PayloadError, PayloadRef};
 use super::strict::{self, InvalidName};
 use super::time::Timestamp;
@@ -56,6 +57,9 @@ pub enum EventFault {
     /// An attribute that cannot be.
     #[error(transparent)]
     Attribute(#[from] AttributeFault),
+    /// More of something than the store takes.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     /// The content type or the schema is there and empty.
     #[error("the {what} is empty")]
     Empty {

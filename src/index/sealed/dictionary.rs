@@ -64,6 +64,7 @@ impl Dictionary {
     }
 
     /// Puts the name with this number into a buffer.
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn name(&self, file: &Checked, number: u32, into: &mut Vec<u8>) -> Result<(), Damaged> {
         into.clear();
         match self.automaton(file)? {

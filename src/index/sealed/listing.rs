@@ -34,6 +34,7 @@ impl SealedIndex {
     }
 
     /// Lends category and name of all streams with an event below `sequence_number`, in order.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn all_streams(&self, sequence_number: u64, mut each: impl FnMut(&[u8], &[u8])) -> Result<(), Damaged> {
         // A category's streams follow each other.
         let (mut known, mut category) = (None, Vec::new());

@@ -109,7 +109,7 @@ fn named_conditions_are_what_they_say(bench: &Bench<'_>) {
         unchanged_since(two(), revision(2)),
         at_revision(two(), revision(2)),
         must_exist(Selector::no_stream()),
-        must_not_exist(Selector::stream_prefix("x") | Selector::name_prefix("x")),
+        must_not_exist(Selector::stream_prefix("\u{1}x") | Selector::name_prefix("\u{1}x")),
         must_exist(Selector::stream_prefix("tw") & Selector::category_prefix("acc")),
     ] {
         let before = store.revision().unwrap();
