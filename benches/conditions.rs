@@ -1,5 +1,4 @@
-//! Benchmark of appends on a condition over a selector: a key never seen, one that was written lately, and one long ago; on a
-//! million events.
+//! Benchmark of appends on a condition over a selector, by the key it is about: never seen, written lately, or long ago.
 #![expect(clippy::unwrap_used, reason = "a benchmark ends where something is not as it must be")]
 
 #[path = "support/events.rs"]

@@ -33,8 +33,8 @@
 //! - **Which events**: [`Selector`], by category, stream and name; [`SelectorTemplate`] with parameters; [`AppendCondition`]s
 //!   say what must hold of the latest event selected ([`must_exist`], [`must_not_exist`], [`unchanged_since`], [`at_revision`]).
 //! - **Reading**: [`Scan`] gives [`StoredEvent`]s to keep, or lends [`EventRef`]s that copy nothing.
-//! - **Following**: a [`Subscription`] to a log, category, stream or selector gives what there is and then what comes, blocking or
-//!   not; a [`Cancellation`] calls it off.
+//! - **Following**: a [`Subscription`] to a log, category, stream or selector gives what there is and then what comes. It
+//!   waits as long as it takes, for a while, or not at all; a [`Cancellation`] calls it off.
 //! - **State**: [`Projector`] from functions, [`Project`] for structs, the [`Projection`] they give, [`Upcasters`] for payloads
 //!   of older schema versions.
 //! - **Databases**: a [`Catalog`] of them; the live [`Database`], which takes a [`Proposal`] of [`ProspectiveEvent`]s, or says

@@ -42,7 +42,7 @@ impl Engine {
         Ok(self.scan_of(query, self.snapshot()?))
     }
 
-    /// Begins a scan of what readers saw last, if the store is closed, for who followed the log until then; else of what they see.
+    /// Begins a scan of what readers see, or saw last where the store is closed: for who followed the log until then.
     ///
     /// # Errors
     /// [`ReadError`].

@@ -54,8 +54,8 @@ const FEW: u64 = 256;
 /// # What it costs others
 ///
 /// One that is up to date sleeps, and costs an append a fence and a load, or waking it. One that is woken and finds nothing that
-/// it wants stays away for 100 µs, and longer up to 4 ms, before it lets itself be woken again: so much later does it get an event
-/// that stands behind many others, and so little do those pay for it.
+/// it wants stays away for 100 µs, then longer, up to 4 ms, before it lets itself be woken again. So much later, at most, does it
+/// get an event that stands behind many others, and so little do those pay for it.
 ///
 /// ```
 /// use std::time::Duration;

@@ -53,7 +53,7 @@ impl Follower {
         }
     }
 
-    /// Follows from the first event to the last, in many lives. Gives the numbers of what it was given, and how many lives it had.
+    /// Follows from the first event to the last, in many lives. Says the numbers of what it was given, and how many lives it had.
     fn follow(
         self,
         store: &EventStore,

@@ -51,8 +51,8 @@ fn names_as_long_as_the_limit_are_kept(bench: &Bench<'_>) {
         // Long names that differ in their last byte alone.
         let name = |end: &str| "n".repeat(length - 1) + end;
         let streams = [Stream::new(name("a"), name("b")), Stream::new(name("a"), name("c"))];
-        for stream in &streams {
-            let event = builder().with_name(name("d")).with_id(name("e")).build();
+        for (stream, end) in streams.iter().zip(["e", "f"]) {
+            let event = builder().with_name(name("d")).with_id(name(end)).build();
             let saved = save_if(&store, stream, &[event], stream_is_empty());
             assert_eq!(read(&store, stream), saved);
             assert_eq!(saved[0].name().len(), length);
