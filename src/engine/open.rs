@@ -275,10 +275,7 @@ fn assemble(
     // Repair has synced what the log did not prove to be durable; reading alone repairs nothing, and then nothing is known.
     let proven = options.mode != OpenMode::ReadOnly || reading.tail == Tail::Closed;
     let durable = if proven { (place, chain.sequence) } else { (Place { segment: 0, offset: 0 }, 0) };
-    let first = OnceLock::new();
-    if let Some(time) = builder.first_recorded_at {
-        let _ = first.set(time);
-    }
+    let first = builder.first_recorded_at.map_or_else(OnceLock::new, OnceLock::from);
     Ok(Engine {
         #[cfg(feature = "testing")]
         found: reading.tail.clone(),

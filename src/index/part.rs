@@ -359,7 +359,8 @@ impl PartIndex {
         }
     }
 
-    /// Lends the names of a kind, streams being those of any category, that occur below `sequence_number`; one may be lent several times.
+    /// Lends the names of a kind that occur below `sequence_number`, streams being those of any category. One may be lent several
+    /// times.
     pub(crate) fn names_of(
         &self,
         which: Which,
