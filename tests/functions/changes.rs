@@ -261,7 +261,12 @@ fn a_repeat_returns_the_first_result_and_decides_nothing() {
 #[test]
 fn a_request_that_comes_eight_times_at_once_is_carried_out_once() {
     on_both(|database| {
-        register(&database, "pay", |_, _, _| Ok([deposited("a", 1)].into()));
+        // Of two that decide at the same time, some would write the same, and some not.
+        let runs = AtomicU64::new(0);
+        register(&database, "pay", move |_, _, _| {
+            let run = runs.fetch_add(1, Ordering::Relaxed);
+            Ok([if run % 2 == 0 { deposited("a", 1) } else { deposited("a", 1).with_id(format!("run-{run}")) }].into())
+        });
         for round in 0..20 {
             let request = request(&json!(round)).transaction_id(format!("pay-{round}"));
             let results = std::thread::scope(|scope| {

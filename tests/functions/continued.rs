@@ -2,7 +2,7 @@
 
 use super::*;
 use std::time::Duration;
-use stratalog::{DatabaseAt, QueryTemporality, Revision, Selector, ViewDefinition};
+use stratalog::{DatabaseAt, QueryTemporality, Revision, Selector, ViewDefinition, ViewError};
 
 const TEMPORALITIES: [(&str, QueryTemporality); 2] =
     [("log", QueryTemporality::Revision), ("time", QueryTemporality::EffectiveTime)];
@@ -27,7 +27,8 @@ fn some(dice: &mut Dice) -> Vec<ProspectiveEvent> {
     (0..=dice.below(4)).map(|_| one(dice)).collect()
 }
 
-/// Every view of every kind, at one database: as it goes on from what is remembered, and as it is folded from the start.
+/// Every view of every kind, at one database: as it goes on from what is remembered, as it is folded from the start, and as a
+/// query has its events.
 fn compare(going_on: &DatabaseAt, from_start: &DatabaseAt) {
     assert_eq!(going_on.revision(), from_start.revision());
     for (name, _) in TEMPORALITIES {
@@ -35,6 +36,13 @@ fn compare(going_on: &DatabaseAt, from_start: &DatabaseAt) {
             let [one, other] =
                 [going_on, from_start].map(|at| at.view(name, 1, account(account_name)).unwrap().unwrap());
             assert_eq!(one, other, "{name} of {account_name} at revision {}", one.revision);
+            let query = from_start.query(one.selector.clone());
+            let query = if name == "time" { query.by_effective_time() } else { query };
+            let events = query.read().unwrap();
+            let trace = events.iter().map(|event| (event.revision().get(), event.name().to_owned())).collect();
+            let last = events.iter().map(Event::revision).max();
+            assert_eq!((one.state().unwrap().data, one.last_modified_revision), (Trace(trace), last), "{one:?}");
+            assert_eq!(one.content.is_none(), events.is_empty());
         }
     }
 }
@@ -129,6 +137,28 @@ fn a_late_event_is_folded_where_it_belongs() {
         assert_eq!(rendered(&bounded), "one@1 two@5 three@2 also-three@4 ");
         let speculated = bounded.speculate([at("between", 15), at("beyond", 50)]).unwrap();
         assert_eq!(rendered(&speculated), "one@1 between@6 two@5 three@2 also-three@4 ");
+        // None of these comes late; they are put in order among themselves.
+        let future = database.latest().unwrap().speculate([at("six", 60), at("five", 50), at("seven", 70)]).unwrap();
+        assert_eq!(rendered(&future), "one@1 two@5 three@2 also-three@4 four@3 five@7 six@6 seven@8 ");
+        counting.taken();
+        assert_eq!(rendered(&future.at_effective_timestamp(time(60))), rendered(&future).replace("seven@8 ", ""));
+    });
+}
+
+#[test]
+fn the_last_event_is_that_of_the_log_whatever_the_order_and_however_many() {
+    on_both(|database| {
+        counted(&database, QueryTemporality::EffectiveTime);
+        let events = (0..600).map(|number| deposited("a", 1).with_occurred_at(time(1_000 - number)));
+        let receipt = database.transact(events.collect::<Vec<_>>()).unwrap();
+        let view = database.latest().unwrap().view("counting", 1, ()).unwrap().unwrap();
+        assert_eq!(view.last_modified_revision, Some(Revision::new(600)));
+        assert_eq!(view.last_modified_at, Some(receipt.recorded_at()));
+        // It is the first in the order of effective times: what comes next is late unless it is later than all of them.
+        database.transact([deposited("a", 1).with_occurred_at(time(999))]).unwrap();
+        assert!(
+            text(&database.latest().unwrap().view("counting", 1, ()).unwrap().unwrap()).ends_with("@601 deposited@1 ")
+        );
     });
 }
 
@@ -201,6 +231,20 @@ fn eager_views_are_brought_up_in_the_order_of_their_priorities() {
         assert_eq!((soon.taken(), later.taken(), lazy.taken()), ((1, 1), (1, 2), (0, 0)));
         database.latest().unwrap().view("later", 1, ()).unwrap();
         assert_eq!(later.taken(), (0, 0), "there is nothing left to fold");
+        let names = |failed: &[ViewError]| -> Vec<String> {
+            let name = |error: &ViewError| match error {
+                ViewError::Evolve { name, .. } => name.to_string(),
+                other => panic!("{other}"),
+            };
+            failed.iter().map(name).collect()
+        };
+        for (name, priority) in [("second", 2), ("first", 1), ("third", 200)] {
+            database.register_view::<Account>(name, ViewDefinition::new(accounts()).eager(priority)).unwrap();
+        }
+        assert_eq!(names(&database.refresh_views().unwrap().failed), ["first", "second", "fails", "third"]);
+        for name in ["first", "second", "third"] {
+            database.set_view_active(name, 1, false).unwrap();
+        }
         database.set_view_active("later", 1, false).unwrap();
         database.set_view_active("fails", 1, false).unwrap();
         database.transact([deposited("a", 3)]).unwrap();
