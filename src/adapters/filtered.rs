@@ -7,7 +7,6 @@ use crate::vocabulary::select_query::{Explanation, SelectQuery};
 use crate::vocabulary::selector::Selector;
 use crate::vocabulary::time::Timestamp;
 
-
 /// The events of a scan that are selected.
 pub(crate) struct Filtered {
     cursor: Box<dyn EventCursor>,

@@ -2,8 +2,8 @@
 
 use super::filtered::Filtered;
 use super::{
-    Access, Append, Capabilities, EventCursor, Explanation, Receipt, SelectQuery, Stats, StorageAdapter, StoredEvent, StoredTransaction, Ticket,
-    TransactionCursor,
+    Access, Append, Capabilities, EventCursor, Explanation, Receipt, SelectQuery, Stats, StorageAdapter, StoredEvent,
+    StoredTransaction, Ticket, TransactionCursor,
 };
 use crate::engine::{self, Cursor, Engine, FrameWalk};
 use crate::vocabulary::error::{AppendError, OpenError, ReadError};

@@ -153,8 +153,7 @@ impl State {
         }
         for part in append.parts {
             for id in part.events.iter().filter_map(NewEvent::id) {
-                let is_taken =
-                    |event: &&StoredEvent| event.category() == part.stream.category() && event.id() == *id;
+                let is_taken = |event: &&StoredEvent| event.category() == part.stream.category() && event.id() == *id;
                 if let Some(taken) = self.events.iter().find(is_taken) {
                     return Err(AppendError::DuplicateEventId {
                         category: part.stream.category().into(),

@@ -114,7 +114,8 @@ impl Engine {
         let mut found = findings.suspects.clone();
         suspects(segments, append, new, &mut found)?;
         for (part, events) in append.parts.iter().enumerate() {
-            for (event, id) in events.events.iter().enumerate().filter_map(|(place, event)| Some((place, event.id()?))) {
+            for (event, id) in events.events.iter().enumerate().filter_map(|(place, event)| Some((place, event.id()?)))
+            {
                 // What the store made tells the number itself.
                 if let IdRepr::Uuid(bytes) = &id.0
                     && let Some(number) = self.seed.sequence_number(bytes).filter(|number| *number < seat.sequence)
@@ -218,9 +219,9 @@ impl Engine {
                 }
                 Some(end)
             })?;
-            number = next
-                .filter(|next| *next > number)
-                .ok_or_else(|| super::evidence::corrupt(segment, offset, "an event that a condition speaks of is damaged"))?;
+            number = next.filter(|next| *next > number).ok_or_else(|| {
+                super::evidence::corrupt(segment, offset, "an event that a condition speaks of is damaged")
+            })?;
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 use super::making::Making;
 use super::snapshot::Snapshot;
 use super::{Engine, LiveSegment};
-use crate::index::{PartIndex, Which};
 use crate::index::sealed::Damaged;
+use crate::index::{PartIndex, Which};
 use crate::vocabulary::error::ReadError;
 use crate::vocabulary::number::Revision;
 use crate::vocabulary::selector::EventField;

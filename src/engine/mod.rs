@@ -94,10 +94,10 @@ use open::Settings;
 use parking_lot::{Mutex, RwLock};
 use rotate::Slot;
 use seat::Seat;
-use watch::Watch;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use watch::Watch;
 
 /// System records by namespace and key.
 pub(crate) type Records = BTreeMap<(Arc<str>, Arc<str>), Bytes>;

@@ -61,7 +61,8 @@ impl Engine {
         }
         // Ids are compared with what this store would make: one made by the store that is restored here takes no bytes again.
         let ids: Vec<EventId> = transaction.events.iter().map(StoredEvent::id).collect();
-        let made = |event: &StoredEvent| IdRepr::Uuid(self.seed.make(event.parts.sequence_number, transaction.recorded_at));
+        let made =
+            |event: &StoredEvent| IdRepr::Uuid(self.seed.make(event.parts.sequence_number, transaction.recorded_at));
         let sources = || {
             transaction.events.iter().zip(&ids).map(|(event, id)| EventSource {
                 id: Some(id).filter(|id| event.parts.given.id || id.0 != made(event)),

@@ -4,8 +4,8 @@
 
 use super::dictionary::{Dictionary, Entry};
 use super::hot::{Addition, HotIndex};
-use super::postings::{Pool, Postings, RunPlace};
 use super::ids::IdTable;
+use super::postings::{Pool, Postings, RunPlace};
 use crate::vocabulary::mark::Mark;
 use crate::vocabulary::sync::proof::{Flaw, Proof};
 use std::sync::Arc;

@@ -16,14 +16,14 @@ mod name;
 mod ordered;
 mod part;
 mod postings;
-mod selection;
 pub(crate) mod sealed;
+mod selection;
 mod writer_cache;
 
 pub(crate) use hash::{hash_seed, stream_hash};
 pub(crate) use hot::{Addition, EntryId, HotIndex, Recent, StoredEvent, Which};
-pub(crate) use selection::{Bounds, Effort, Selection};
 pub(crate) use part::{ListPlace, PartIndex, PostingPlace};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use postings::RunPlace;
+pub(crate) use selection::{Bounds, Effort, Selection};
 pub(crate) use writer_cache::{NextPosition, Spot, WriterCache};

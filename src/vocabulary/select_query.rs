@@ -69,13 +69,7 @@ impl SelectQuery {
 
     /// The scan of the whole log within the same bounds, without a limit.
     pub(crate) fn scan(&self) -> ScanQuery {
-        ScanQuery {
-            from: self.from,
-            until: self.until,
-            at: self.at,
-            reverse: self.reverse,
-            ..ScanQuery::default()
-        }
+        ScanQuery { from: self.from, until: self.until, at: self.at, reverse: self.reverse, ..ScanQuery::default() }
     }
 }
 

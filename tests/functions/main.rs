@@ -16,8 +16,8 @@ use bank::{Account, Trace, accounts, of_account};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stratalog::{
-    AnyStateView, Database, DatabaseSource, Event, EventStore, EvolveError, FieldValue, ProspectiveEvent,
-    RenderedView, Timestamp, ViewFold,
+    AnyStateView, Database, DatabaseSource, Event, EventStore, EvolveError, FieldValue, ProspectiveEvent, RenderedView,
+    Timestamp, ViewFold,
 };
 
 fn source() -> DatabaseSource {

@@ -165,7 +165,11 @@ impl Side {
                 let of = |which: Which| lists.iter().filter(|list| list.entry.0 == which).count();
                 let kinds = [(Which::Category, "category"), (Which::Stream, "stream"), (Which::Name, "name")];
                 let named = kinds.into_iter().filter(|(which, _)| of(*which) > 0).map(|(which, word)| {
-                    if of(which) == 1 { format!("the list of a {word}") } else { format!("lists of some of the {word}s") }
+                    if of(which) == 1 {
+                        format!("the list of a {word}")
+                    } else {
+                        format!("lists of some of the {word}s")
+                    }
                 });
                 named.collect::<Vec<_>>().join(" or ")
             }

@@ -70,8 +70,11 @@ impl Functions {
     }
 }
 
+/// One thing in its versions.
+type Versions<T> = BTreeMap<u64, Arc<T>>;
+
 /// Things by name and version.
-pub(super) struct Shelf<T>(RwLock<BTreeMap<Arc<str>, BTreeMap<u64, Arc<T>>>>);
+pub(super) struct Shelf<T>(RwLock<BTreeMap<Arc<str>, Versions<T>>>);
 
 impl<T> Default for Shelf<T> {
     fn default() -> Self {

@@ -136,7 +136,8 @@ fn conditions_on_the_log_see_the_state_before_the_transaction(bench: &Bench<'_>)
     };
     assert_eq!(store.append(create()).unwrap().count(), 2);
     assert_eq!(unmet(store.append(create()))[0].actual, Some(revision(2)));
-    let needs_itself = transaction().stream("accounts", "one", [named("closed")]).when(must_exist(Selector::name("closed")));
+    let needs_itself =
+        transaction().stream("accounts", "one", [named("closed")]).when(must_exist(Selector::name("closed")));
     assert_eq!(unmet(store.append(needs_itself))[0].actual, None);
 }
 

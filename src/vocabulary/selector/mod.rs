@@ -210,7 +210,10 @@ impl Selector {
 
     /// The category and the stream that it names, if it is one of each and no more.
     pub(crate) fn names_stream(&self) -> Option<(&str, &str)> {
-        use {FieldValue::{Category, Stream}, SelectorNode::{And, Equals}};
+        use {
+            FieldValue::{Category, Stream},
+            SelectorNode::{And, Equals},
+        };
         match self.nodes() {
             [Equals(Category(category)), Equals(Stream(stream)), And(..)]
             | [Equals(Stream(stream)), Equals(Category(category)), And(..)] => Some((category, stream)),
