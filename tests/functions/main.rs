@@ -1,5 +1,5 @@
 //! State views and state changes, on both adapters: folded and continued, decided and repeated, and everything that can fail.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod bank;
 #[path = "../store/both.rs"]

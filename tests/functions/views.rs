@@ -86,7 +86,7 @@ fn parameters_are_bound_by_name_and_kind() {
             other => panic!("{other}"),
         };
         let unbound = BindError::Unbound { parameter: "account".into(), expected: EventField::Stream };
-        assert_eq!(refused(&[kind.clone()]), unbound);
+        assert_eq!(refused(std::slice::from_ref(&kind)), unbound);
         let unknown = [both.to_vec(), vec![("other", FieldValue::stream("a"))]].concat();
         assert_eq!(refused(&unknown), BindError::Unknown { parameter: "other".into() });
         let wrong = [("account", FieldValue::category("a")), kind.clone()];

@@ -220,7 +220,7 @@ impl DatabaseAt {
     }
 
     /// The speculated event of a revision, if it is one.
-    pub(super) fn speculated_at(&self, revision: Revision) -> Option<&Event> {
+    fn speculated_at(&self, revision: Revision) -> Option<&Event> {
         let place = revision.get().checked_sub(self.basis.get() + 1)?;
         self.speculated.get(usize::try_from(place).ok()?)
     }

@@ -1,34 +1,21 @@
 //! The events of a query in order of their effective times, in bounded memory.
 //!
 //! The log has them in another order. So all that are selected are looked at, and of those behind the last one given the first
-//! ones are remembered, by time and revision alone. These are read and given, and then the next ones are looked for.
+//! ones are kept, as many as the budget allows. These are given, and then the next ones are looked for.
 
 use super::by_revision::Selected;
-use super::points::stored_at;
 use super::query::Query;
+use crate::vocabulary::attributes::Attributes;
 use crate::vocabulary::database_event::Event;
 use crate::vocabulary::error::ReadError;
+use crate::vocabulary::event::StoredEvent;
 use crate::vocabulary::number::Revision;
 use crate::vocabulary::select_query::{Explanation, SelectQuery};
 use crate::vocabulary::time::Timestamp;
 use std::collections::BinaryHeap;
 
-/// How much is held at once.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sizes {
-    /// How many events are remembered by time and revision: 32 bytes each.
-    ranks: usize,
-    /// Up to how many events are kept themselves, which then need not be read again.
-    kept: usize,
-    /// How many events are read at once.
-    read: usize,
-}
-
-impl Default for Sizes {
-    fn default() -> Self {
-        Self { ranks: 65_536, kept: 1_024, read: 256 }
-    }
-}
+/// How many bytes of events are held at once, one event in any case.
+pub(super) const BUDGET: usize = 32 << 20;
 
 /// An event's place in the order asked for: the lower, the sooner. Time and revision, or how far they are from the end.
 type Rank = (i128, u64);
@@ -36,16 +23,14 @@ type Rank = (i128, u64);
 /// The events of a query in order of their effective times.
 pub(super) struct ByEffectiveTime {
     query: Query,
-    sizes: Sizes,
+    budget: usize,
     /// Those that are meant, in no order that counts.
     speculated: Vec<Event>,
-    /// The last rank that was found.
+    /// The rank of the last event that was found.
     past: Option<Rank>,
     /// Whether nothing is behind that.
     is_last: bool,
-    /// Found and still to be read.
-    ranks: std::vec::IntoIter<Rank>,
-    /// Ready to be given.
+    /// Found and still to be given.
     events: std::vec::IntoIter<Event>,
     rest: u64,
     passes: u64,
@@ -54,15 +39,14 @@ pub(super) struct ByEffectiveTime {
 }
 
 impl ByEffectiveTime {
-    pub(super) fn new(query: Query, sizes: Sizes) -> Self {
+    pub(super) fn new(query: Query, budget: usize) -> Self {
         Self {
             speculated: query.speculated(),
             rest: query.most(),
             query,
-            sizes,
+            budget,
             past: None,
             is_last: false,
-            ranks: Vec::new().into_iter(),
             events: Vec::new().into_iter(),
             passes: 0,
             given: 0,
@@ -80,66 +64,36 @@ impl ByEffectiveTime {
                 (self.rest, self.given) = (self.rest - 1, self.given + 1);
                 return Ok(Some(event));
             }
-            if self.ranks.len() > 0 {
-                self.read()?;
-            } else if self.is_last {
+            if self.is_last {
                 break;
-            } else {
-                self.pass()?;
             }
+            self.pass()?;
         }
         Ok(None)
     }
 
-    /// Looks at all events, and remembers the first ones behind the last that was found.
+    /// Looks at all events, and keeps the first ones behind the last that was found.
     fn pass(&mut self) -> Result<(), ReadError> {
         let database = self.query.database_at().database();
-        let most = usize::try_from(self.rest).unwrap_or(usize::MAX).min(self.sizes.ranks);
-        let mut found = Found { most, ranks: BinaryHeap::new(), to_keep: self.sizes.kept, kept: Some(Vec::new()) };
+        let most = usize::try_from(self.rest).unwrap_or(usize::MAX);
+        let mut first = First::new(self.budget, most);
         let mut selected = Selected::new(SelectQuery { reverse: false, ..self.query.stored() });
         while let Some(event) = selected.next(database)? {
             if let Some(rank) = self.rank_behind(event.occurred_at(), event.revision()) {
-                found.take(rank, || database.event(event));
+                first.take(rank, || (bytes_of(&event), database.event(event)));
             }
         }
         for event in &self.speculated {
             if let Some(rank) = self.rank_behind(event.occurred_at(), event.revision()) {
-                found.take(rank, || event.clone());
+                // It is in memory already, but for the reference to it.
+                first.take(rank, || (size_of::<Event>(), event.clone()));
             }
         }
         self.passes += 1;
         self.explanation.add(&selected.explanation());
-        if let Some(mut all) = found.kept {
-            all.sort_unstable_by_key(|(rank, _)| *rank);
-            self.events = all.into_iter().map(|(_, event)| event).collect::<Vec<_>>().into_iter();
-            self.is_last = true;
-            return Ok(());
-        }
-        let ranks = found.ranks.into_sorted_vec();
-        self.is_last = ranks.len() < most;
-        self.past = ranks.last().copied();
-        self.ranks = ranks.into_iter();
-        Ok(())
-    }
-
-    /// Reads the next ones that were found.
-    fn read(&mut self) -> Result<(), ReadError> {
-        let at = self.query.database_at();
-        let reverse = self.query.is_reverse();
-        let ranks = self.ranks.by_ref().take(self.sizes.read);
-        let revisions: Vec<Revision> =
-            ranks.map(|(_, number)| Revision::new(if reverse { u64::MAX - number } else { number })).collect();
-        let mut stored = stored_at(at.database(), at.basis(), &revisions)?;
-        self.explanation.frames += stored.len() as u64;
-        let mut events = Vec::with_capacity(revisions.len());
-        for wanted in revisions {
-            match stored.remove(&wanted).or_else(|| at.speculated_at(wanted).cloned()) {
-                Some(event) => events.push(event),
-                // It was there a moment ago, and logs only grow.
-                None => return Err(ReadError::NotReached { at: at.database().store().revision()?, wanted }),
-            }
-        }
-        self.events = events.into_iter();
+        self.is_last = first.bound.is_none();
+        let (past, events) = first.into_order();
+        (self.past, self.events) = (past, events.into_iter());
         Ok(())
     }
 
@@ -165,26 +119,71 @@ impl ByEffectiveTime {
     }
 }
 
-/// What a pass found: the first ranks, and all events as long as they are few.
-struct Found {
+/// The first events of those that a pass finds: all with a rank below the bound.
+struct First {
+    budget: usize,
     most: usize,
-    ranks: BinaryHeap<Rank>,
-    to_keep: usize,
-    kept: Option<Vec<(Rank, Event)>>,
+    bytes: usize,
+    /// The lowest rank of those that did not fit.
+    bound: Option<Rank>,
+    /// The last one first, with its bytes and its slot among the events, which are too big to be moved about.
+    ranks: BinaryHeap<(Rank, usize, usize)>,
+    events: Vec<Option<Event>>,
+    free: Vec<usize>,
 }
 
-impl Found {
-    fn take(&mut self, rank: Rank, event: impl FnOnce() -> Event) {
-        if self.ranks.len() < self.most {
-            self.ranks.push(rank);
-        } else if let Some(mut last) = self.ranks.peek_mut().filter(|last| **last > rank) {
-            *last = rank;
+impl First {
+    fn new(budget: usize, most: usize) -> Self {
+        let (ranks, events, free) = (BinaryHeap::new(), Vec::new(), Vec::new());
+        Self { budget, most, bytes: 0, bound: None, ranks, events, free }
+    }
+
+    /// Keeps an event if it is among the first; `event` gives it with its bytes.
+    fn take(&mut self, rank: Rank, event: impl FnOnce() -> (usize, Event)) {
+        if self.bound.is_some_and(|bound| rank > bound) {
+            return;
         }
-        match &mut self.kept {
-            Some(kept) if kept.len() < self.to_keep => kept.push((rank, event())),
-            _ => self.kept = None,
+        if self.ranks.len() == self.most && self.ranks.peek().is_some_and(|(last, ..)| rank > *last) {
+            self.bound = Some(rank);
+            return;
+        }
+        let (bytes, event) = event();
+        let slot = self.free.pop().unwrap_or(self.events.len());
+        match self.events.get_mut(slot) {
+            Some(free) => *free = Some(event),
+            None => self.events.push(Some(event)),
+        }
+        self.ranks.push((rank, bytes, slot));
+        self.bytes += bytes;
+        while self.ranks.len() > self.most || (self.bytes > self.budget && self.ranks.len() > 1) {
+            let Some((last, bytes, slot)) = self.ranks.pop() else { break };
+            self.bound = Some(last);
+            self.bytes -= bytes;
+            if let Some(event) = self.events.get_mut(slot) {
+                *event = None;
+            }
+            self.free.push(slot);
         }
     }
+
+    /// The events in order, and the last one's rank.
+    fn into_order(mut self) -> (Option<Rank>, Vec<Event>) {
+        let sorted = self.ranks.into_sorted_vec();
+        let events = sorted.iter().filter_map(|(_, _, slot)| self.events.get_mut(*slot)?.take()).collect();
+        (sorted.last().map(|(rank, ..)| *rank), events)
+    }
+}
+
+/// About how many bytes a stored event takes while it is kept.
+fn bytes_of(event: &StoredEvent) -> usize {
+    let names = event.category().len() + event.stream().len() + event.name().len();
+    let attributes = event.attributes();
+    let attributes = if attributes.is_empty() { 0 } else { bytes_of_attributes(attributes) };
+    size_of::<Event>() + names + event.payload().bytes.len() + event.metadata().map_or(0, <[u8]>::len) + attributes
+}
+
+fn bytes_of_attributes(attributes: &Attributes) -> usize {
+    attributes.iter().map(|(name, value)| size_of_val(value) + name.len() + value.len()).sum()
 }
 
 #[cfg(test)]
@@ -209,8 +208,8 @@ mod tests {
         now.speculate((stored..stored + speculated).map(event)).unwrap()
     }
 
-    fn revisions(query: Query, sizes: Sizes) -> (Vec<u64>, u64) {
-        let mut source = ByEffectiveTime::new(query, sizes);
+    fn revisions(query: Query, budget: usize) -> (Vec<u64>, u64) {
+        let mut source = ByEffectiveTime::new(query, budget);
         let mut found = Vec::new();
         while let Some(event) = source.next().unwrap() {
             found.push(event.revision().get());
@@ -226,17 +225,19 @@ mod tests {
         all.sort_by_key(|event| (event.occurred_at(), event.revision()));
         let forward: Vec<u64> = all.iter().map(|event| event.revision().get()).collect();
         let backward: Vec<u64> = forward.iter().rev().copied().collect();
-        for (ranks, kept, read) in [(100, 100, 9), (100, 0, 1), (10, 9, 3), (7, 7, 100), (1, 0, 1)] {
-            let sizes = Sizes { ranks, kept, read };
+        let one = size_of::<Event>() + "counts".len() + "other".len();
+        for held in [100, 66, 65, 33, 7, 2, 1, 0] {
             for limit in [0, 1, 6, 7, 8, 66, 67, u64::MAX] {
                 let most = usize::try_from(limit).unwrap_or(usize::MAX).min(forward.len());
-                let (found, passes) = revisions(others().limit(limit), sizes);
-                assert_eq!(found, forward[..most], "{sizes:?}, limit {limit}");
-                assert_eq!(revisions(others().reverse().limit(limit), sizes).0, backward[..most], "{sizes:?}");
-                let needed = most.div_ceil(ranks.min(most.max(1)));
-                assert!(passes as usize <= needed + 1, "{passes} passes for {most} events, {sizes:?}");
+                let (found, passes) = revisions(others().limit(limit), held * one);
+                assert_eq!(found, forward[..most], "{held} held, limit {limit}");
+                assert_eq!(revisions(others().reverse().limit(limit), held * one).0, backward[..most], "{held} held");
+                let needed = most.div_ceil(held.max(1)) as u64;
+                assert!((needed.min(1)..=needed).contains(&passes), "{passes} passes for {most} events, {held} held");
             }
         }
+        let largest = First::new(10, 9);
+        assert_eq!(largest.into_order(), (None, Vec::new()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Queries of a database: built step by step, then iterated over.
 
 use super::at::DatabaseAt;
-use super::by_effective_time::{ByEffectiveTime, Sizes};
+use super::by_effective_time::{BUDGET, ByEffectiveTime};
 use super::by_revision::ByRevision;
 use crate::vocabulary::database_event::Event;
 use crate::vocabulary::error::ReadError;
@@ -18,9 +18,8 @@ use std::fmt;
 /// occurrence, and of their revisions where these are equal. Bounds are in that order whatever the direction; the limit counts
 /// after ordering.
 ///
-/// By revision, events are read as they are asked for. By effective time all that are selected are looked at first, again for
-/// each 65,536 of them; beyond 1,024, each is then read once more as it is asked for. Either way no more than some MiB are held
-/// at once, however many there are.
+/// By revision, events are read as they are asked for, some hundreds at once. By effective time all that are selected are looked
+/// at before the first is given, and again for each 32 MiB of them; no more are held at once, one event in any case.
 ///
 /// ```
 /// use stratalog::{Catalog, ProspectiveEvent, Revision, Selector, Timestamp};
@@ -211,7 +210,7 @@ impl Query {
 
     fn source(self) -> Source {
         if self.by_effective_time {
-            Source::ByEffectiveTime(Box::new(ByEffectiveTime::new(self, Sizes::default())))
+            Source::ByEffectiveTime(Box::new(ByEffectiveTime::new(self, BUDGET)))
         } else {
             Source::ByRevision(Box::new(ByRevision::new(&self)))
         }

@@ -55,8 +55,8 @@ pub trait StateChange: 'static {
     ) -> Result<Decision, StateChangeError>;
 }
 
-/// What `decide` returns: events and conditions, or why not. Arrays of events become a [`Decision`] by `into()`, and so do pairs of
-/// events and conditions.
+/// What `decide` returns: events and conditions, or why not. Arrays of events become a [`Decision`] by `into()`, and so do pairs
+/// of events and conditions.
 pub type DecideResult = Result<Decision, StateChangeError>;
 
 /// What a state change decided: events to append, and what must hold for it.

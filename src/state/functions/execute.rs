@@ -75,8 +75,8 @@ impl Database {
     /// use serde::Deserialize;
     /// use serde_json::json;
     /// use stratalog::{
-    ///     must_not_exist, ChangeDefinition, Database, DatabaseReader, DatabaseSource, DecideResult, EventStore, ProspectiveEvent,
-    ///     Selector, StateChange, StateChangeError, StateChangeMetadata, StateChangeRequest,
+    ///     must_not_exist, ChangeDefinition, Database, DatabaseReader, DatabaseSource, DecideResult, EventStore,
+    ///     ProspectiveEvent, Selector, StateChange, StateChangeError, StateChangeMetadata, StateChangeRequest,
     /// };
     ///
     /// #[derive(Deserialize)]

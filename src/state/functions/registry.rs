@@ -70,7 +70,7 @@ impl Functions {
     }
 }
 
-/// One thing in its versions.
+/// Things by version.
 type Versions<T> = BTreeMap<u64, Arc<T>>;
 
 /// Things by name and version.
