@@ -265,7 +265,12 @@ fn a_request_that_comes_eight_times_at_once_is_carried_out_once() {
         let runs = AtomicU64::new(0);
         register(&database, "pay", move |_, _, _| {
             let run = runs.fetch_add(1, Ordering::Relaxed);
-            Ok([if run.is_multiple_of(2) { deposited("a", 1) } else { deposited("a", 1).with_id(format!("run-{run}")) }].into())
+            Ok([if run.is_multiple_of(2) {
+                deposited("a", 1)
+            } else {
+                deposited("a", 1).with_id(format!("run-{run}"))
+            }]
+            .into())
         });
         for round in 0..20 {
             let request = request(&json!(round)).transaction_id(format!("pay-{round}"));
