@@ -13,7 +13,7 @@ pub(super) struct Watch {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { sleeping: AtomicBool::new(false), bell: Bell::new() }
+        Self { sleeping: AtomicBool::default(), bell: Bell::new() }
     }
 }
 
@@ -31,7 +31,7 @@ impl Watch {
 
     #[cold]
     fn wake(&self) {
-        if self.sleeping.swap(false, Ordering::AcqRel) {
+        if self.sleeping.swap(false, Ordering::Relaxed) {
             self.bell.ring();
         }
     }
@@ -40,7 +40,7 @@ impl Watch {
     pub(super) fn sleep(&self, most: Duration, is_there: impl FnOnce() -> bool) {
         // Before it is announced: a ring that follows the announcement is heard in any case.
         let rings = self.bell.rings();
-        self.sleeping.store(true, Ordering::Release);
+        self.sleeping.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if !is_there() {
             self.bell.sleep(rings, most);
@@ -90,7 +90,7 @@ mod loom_models {
 
     /// One sleeps until it is called off, which says nothing of the log: it does not sleep for ever.
     fn call_off(flaw: Flaw) {
-        let shared = Arc::new((AtomicBool::new(false), Watch::default()));
+        let shared = Arc::new((AtomicBool::default(), Watch::default()));
         let sleeper = {
             let shared = Arc::clone(&shared);
             loom::thread::spawn(move || {

@@ -21,7 +21,7 @@ struct Shared {
 
 impl Cancellation {
     pub(super) fn new(adapter: &Arc<dyn StorageAdapter>) -> Self {
-        Self { shared: Arc::new(Shared { is_off: AtomicBool::new(false), adapter: Arc::downgrade(adapter) }) }
+        Self { shared: Arc::new(Shared { is_off: AtomicBool::default(), adapter: Arc::downgrade(adapter) }) }
     }
 
     /// Calls the subscription off, for good, and wakes it if it waits. Waits for nothing itself.
