@@ -175,7 +175,7 @@ fn queries_find_the_same_while_events_come() {
 
 /// A million events in a thousand streams, and ten of a stream that is like no other.
 fn big(directory: &std::path::Path) -> EventStore {
-    let options = Options::new().durability(Durability::Os).segment_bytes(8 << 20, 8 << 20);
+    let options = Options::new().durability(Durability::Os).segment_bytes(5 << 20, 5 << 20);
     let store = EventStore::open_with(directory, options).unwrap();
     let mut random = Rng::with_seed(4);
     for block in 0..1_000_u64 {
