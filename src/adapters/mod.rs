@@ -165,7 +165,7 @@ pub trait StorageAdapter: Send + Sync + fmt::Debug {
     }
 
     /// The event of this id in a category, be the id its producer's or made by the store; or `None` where there is none. Where
-    /// several have it, which only an append without its check or a copy can bring about, the newest.
+    /// several have it, which only a verbatim append can bring about, the newest.
     ///
     /// # Errors
     /// [`ReadError`].
